@@ -1,0 +1,56 @@
+# Two commands: `make notebooks` runs every notebook on real data, `make test` proves them.
+SHELL := /bin/bash
+PYTHON ?= python3
+ENV := .venv
+BIN := $(ENV)/bin
+READY := $(ENV)/ready
+NB ?=
+PARAMETERS ?=
+XDIST ?= -n auto
+# What is committed and compared is made from bundled data: an empty folder name means "no local data".
+BUNDLED := RNN_TRADING_DATA=
+FIRST := $(wildcard notebooks/02*.ipynb notebooks/08*.ipynb)
+REST := $(filter-out $(FIRST),$(sort $(wildcard notebooks/*.ipynb)))
+
+.PHONY: help env notebooks test lab data refresh full bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: $(READY)  ## create or update the environment from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+notebooks: $(READY)  ## run all notebooks, or NB="02 03"; PARAMETERS="-p name value" are passed to papermill
+	$(BIN)/python -m tools.notebooks run $(NB) -- $(PARAMETERS)
+
+test: $(READY)  ## unit and property tests, checks of the notebooks, and nbval over all of them
+	$(if $(FIRST),$(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax $(FIRST))
+	$(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax $(REST) tests
+
+lab: $(READY)  ## JupyterLab in notebooks/
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+data: $(READY)  ## what data is present, where it comes from, its licence
+	$(BIN)/python -m data list
+
+refresh: $(READY)  ## re-execute the notebooks in place on bundled data; update results/ and the README tables
+	$(BUNDLED) $(BIN)/python -m tools.notebooks refresh $(NB)
+
+full: $(READY)  ## run on local data (RNN_TRADING_DATA or local/) and keep the scores in results/full
+	$(BIN)/python -m tools.notebooks full $(NB)
+
+bench: $(READY)  ## timings, as ratios
+	$(BIN)/python -m tools.bench
+
+lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --extra jax --extra test --generate-hashes \
+		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment and everything in build/
+	rm -rf $(ENV) build *.egg-info
