@@ -1,10 +1,11 @@
 """Windowing, splitting, scoring and plotting, shared by all notebooks.
 
-Windows run from the oldest to the newest observation, never contain their target, and never span a gap; every
-sample carries the date its input ends and the date its target is known.
+Windows run from the oldest to the newest observation, never contain their target and never span a gap.
 """
 
 import json
+import logging
+import os
 import resource
 import time
 from dataclasses import dataclass, fields
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import seaborn as sns
+import sklearn
 import statsmodels.api as sm
 from arch.bootstrap import StationaryBootstrap
 from numpy.lib.stride_tricks import sliding_window_view
@@ -74,10 +76,10 @@ def make_windows(data, window, horizon=1, target=None):
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     _check_steps(window, horizon, frame)
     values = _float32(frame)
-    if target is not None and (unknown := set(np.atleast_1d(target)) - set(frame.columns)):
+    single = isinstance(data, pd.Series) or isinstance(target, str)
+    columns = list(frame.columns) if target is None else [target] if isinstance(target, str) else list(target)
+    if unknown := set(columns) - set(frame.columns):
         raise ValueError(f"target {sorted(unknown)} is not among the columns {list(frame.columns)}")
-    single = isinstance(data, pd.Series) or np.isscalar(target)
-    columns = list(frame.columns) if target is None else list(np.atleast_1d(target))
     targets = values[:, frame.columns.get_indexer(columns)][window + horizon - 1 :]
     keep = _without_gap(np.isnan(values).any(axis=1), window)[: len(targets)] & ~np.isnan(targets).any(axis=1)
     _check_any(keep, window, horizon)
@@ -164,9 +166,8 @@ def _check_steps(window, horizon, frame):
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
         raise ValueError("the dates must be sorted from old to new, without duplicates or missing dates (NaT)")
     if frame.shape[1] == 0 or len(frame) < window + horizon:
-        raise ValueError(
-            f"window {window} and horizon {horizon} need at least {window + horizon} rows and one column, given {frame.shape}"
-        )
+        needed = f"at least {window + horizon} rows and one column"
+        raise ValueError(f"window {window} and horizon {horizon} need {needed}, given {frame.shape}")
 
 
 def _float32(frame):
@@ -203,28 +204,21 @@ def split_by_date(windows, validation_start, test_start):
     the last sample whose target was known before that date. The samples in between are dropped, so that at the
     moment a part begins nothing is known of its targets.
 
-    Args:
-        windows: Windows, ordered by date.
-        validation_start, test_start: dates (anything pandas.Timestamp reads), the first earlier than the second.
-
-    Returns:
-        Split of slices: ``windows[split.train]`` and so on.
-
-    Raises:
-        ValueError: where the dates are not in order or a part would be empty.
+    Returns a Split of slices, for ``windows[split.train]`` and so on. Raises ValueError where the two dates
+    (anything pandas.Timestamp reads) or the windows are not in order, or a part would be empty.
     """
     starts = pd.Timestamp(validation_start).to_datetime64(), pd.Timestamp(test_start).to_datetime64()
     if not starts[0] < starts[1]:
         raise ValueError(f"validation_start must be before test_start, given {validation_start} and {test_start}")
+    if (windows.input_end[1:] < windows.input_end[:-1]).any():
+        raise ValueError("windows must be ordered by date, given windows that are not")
     begin = [0, *np.searchsorted(windows.input_end, starts)]
     end = [*np.searchsorted(windows.target_date, starts), len(windows)]
     split = Split(*(slice(int(first), int(last)) for first, last in zip(begin, end)))
     for name, part in split._asdict().items():
         if part.start >= part.stop:
-            raise ValueError(
-                f"{name} is empty: validation from {validation_start} and test from {test_start}, "
-                f"given targets from {windows.target_date[0]} to {windows.target_date[-1]}"
-            )
+            span = f"{windows.target_date[0]} to {windows.target_date[-1]}"
+            raise ValueError(f"{name} is empty: starts are {validation_start} and {test_start}, given targets from {span}")
     return split
 
 
@@ -242,15 +236,9 @@ METRICS = {
 def score(task, model, metric, actual, predicted, **bootstrap):
     """One row of a score file: a metric of METRICS with its block-bootstrap interval.
 
-    Args:
-        task: short slug of what is predicted, such as "next_day_close".
-        model: name of the model or baseline.
-        metric: "rmse", "mae" (in the units of ``actual``), "r2", "auc" or "accuracy" (of a probability above 0.5).
-        actual, predicted: arrays (samples,) without missing values.
-        bootstrap: options of ``bootstrap_interval``.
-
-    Returns:
-        dict with task, model, metric, value, low, high, n.
+    ``task`` is a slug such as "next_day_close"; ``metric`` is "rmse" or "mae" (in the units of ``actual``), "r2", "auc"
+    or "accuracy" (of a probability above 0.5); ``actual`` and ``predicted`` are arrays (samples,) without missing
+    values; ``bootstrap`` holds options of ``bootstrap_interval``.
     """
     function = METRICS[metric]
     interval = bootstrap_interval(function, actual, predicted, **bootstrap)
@@ -270,14 +258,12 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
 
     interval = bootstrap_interval(skill, actual, predicted, baseline, **bootstrap)
     value = skill(actual, predicted, baseline)
-    return [
-        score(task, model, metric, actual, predicted, **bootstrap),
-        score_row(task, model, f"{metric}_skill", value, interval, len(actual)),
-    ]
+    row = score_row(task, model, f"{metric}_skill", value, interval, len(actual))
+    return [score(task, model, metric, actual, predicted, **bootstrap), row]
 
 
 def score_row(task, model, metric, value, interval, n):
-    """One row of a score file from a value, its (low, high) interval, and the number of observations."""
+    """A dict with task, model, metric, value, low, high, n: one row of a score file."""
     low, high = interval
     return dict(task=task, model=model, metric=metric, value=float(value), low=float(low), high=float(high), n=int(n))
 
@@ -317,7 +303,8 @@ def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1
         return statistic(*(array[rows] for array in arrays))
 
     bootstrap = StationaryBootstrap(block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed)
-    draws = bootstrap.apply(resampled, repetitions)
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):  # checked above, once
+        draws = bootstrap.apply(resampled, repetitions)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -326,17 +313,10 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
     """Test of equal accuracy of two forecasts (Diebold and Mariano 1995) with the loss |error| ** power.
 
     Newey-West variance, and the small-sample correction of Harvey, Leybourne and Newbold (1997), by statsmodels.
+    ``actual`` and the forecasts ``first`` and ``second``, ``horizon`` steps ahead, are arrays (samples,) in order of time.
 
-    Args:
-        actual, first, second: arrays (samples,) in order of time, without missing values.
-        horizon: steps ahead of the forecasts.
-        power: 2 compares squared, 1 absolute errors.
-
-    Returns:
-        (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss.
-
-    Raises:
-        ValueError: arrays of different length, missing values, no more samples than the horizon.
+    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss. Raises
+    ValueError for different lengths, missing values, or no more samples than the horizon.
     """
     actual, first, second = map(_finite, (actual, first, second))
     if not (len(actual) == len(first) == len(second)) or len(actual) <= horizon:
@@ -347,14 +327,10 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
 
 
 def information_coefficient(actual, predicted, dates):
-    """Spearman correlation of prediction and outcome across the stocks of each date.
+    """Spearman correlation of prediction and outcome across the stocks of each date, as a Series by date.
 
-    Args:
-        actual, predicted: arrays (samples,) without missing values.
-        dates: (samples,).
-
-    Returns:
-        Series by date; a date on which either is constant has no correlation and is left out.
+    All arguments are (samples,), without missing values. A date on which either is constant has no correlation and
+    is left out.
     """
     frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
     ranks = frame.groupby(np.asarray(dates)).rank()
@@ -364,10 +340,7 @@ def information_coefficient(actual, predicted, dates):
 
 
 def mean_t_statistic(values, lags=None):
-    """Mean of a series over time and its t-statistic with Newey–West errors.
-
-    ``lags`` defaults to the cube root of the length. Returns (mean, t).
-    """
+    """Mean of a series and its Newey-West t-statistic; ``lags`` defaults to the cube root of the length."""
     values = _finite(values)
     lags = int(len(values) ** (1 / 3)) if lags is None else lags
     fit = sm.OLS(values, np.ones(len(values))).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
@@ -381,29 +354,62 @@ def _finite(array):
     return array
 
 
-# ----------------------------------------------------------------------------------------------------- seeds
+# ----------------------------------------------------------------------------------------------------- Keras
 
 
-def over_seeds(fit, seeds):
-    """List of ``fit(seed)``, each started from a clean Keras session with Python, NumPy and backend seeded."""
+def quiet_backend():
+    """Import Keras and its backend without their start-up notes; call it before ``import keras``.
+
+    TensorFlow logs while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442).
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no retracing warnings: several models are intended
+    standard_error = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def fit_over_seeds(build, fit, seeds):
+    """Train one model anew from each seed; compiling it once saves most of the time of small models.
+
+    ``build()`` returns a compiled Keras model; ``fit(model)`` trains it and returns what to keep, such as the History.
+    Returns the model, and lists over seeds of its trained weights and of what ``fit`` returned.
+    """
     import keras  # here, so that windows and scores can be used without a deep-learning backend
 
-    results = []
+    model = build()
+    model.optimizer.build(model.trainable_variables)
+    fresh = [keras.ops.convert_to_numpy(variable) for variable in model.optimizer.variables]
+    weights, kept = [], []
     for seed in seeds:
-        keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
-        results.append(fit(seed))
-    return results
+        model.set_weights(build().get_weights())
+        for variable, value in zip(model.optimizer.variables, fresh):
+            variable.assign(value)
+        kept.append(fit(model))
+        weights.append(model.get_weights())
+    return model, weights, kept
+
+
+def predict_over_seeds(model, weights, X, batch_size=2048):
+    """Predictions of a single-output model for each of the ``weights``: (seeds, samples)."""
+    predictions = []
+    for trained in weights:
+        model.set_weights(trained)
+        predictions.append(model.predict(X, batch_size=batch_size, verbose=0).reshape(len(X)))
+    return np.stack(predictions)
 
 
 # --------------------------------------------------------------------------------------------- score files
 
 
 def save_scores(notebook, source, scores):
-    """Write ``build/results/<notebook>.json``: source, run time, peak memory and the rows of ``score``.
-
-    ``seconds`` and ``peak_mb`` are those of the running process since it started.
-    """
+    """Write ``build/results/<notebook>.json``: source, seconds and peak MB of this process, rows of ``score``."""
     path = ROOT / "build" / "results" / f"{notebook}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     result = {
@@ -419,7 +425,7 @@ def save_scores(notebook, source, scores):
 def score_table(scores):
     """Rows of ``score`` as a table: one line a task and model, one column a metric, "value [low, high]"."""
     frame = pd.DataFrame(scores)
-    digits = 3 - np.floor(np.log10(frame["value"].abs().clip(1e-2, 1e3))).astype(int)
+    digits = 2 - np.floor(np.log10(frame["value"].abs().clip(1e-2, 1e2))).astype(int)
     frame["text"] = [
         f"{row.value:.{digit}f} [{row.low:.{digit}f}, {row.high:.{digit}f}]" for row, digit in zip(frame.itertuples(), digits)
     ]
@@ -436,20 +442,15 @@ def set_plot_style():
 
 
 def plot_learning_curves(histories, metric="loss", ax=None):
-    """Training (dashed) and validation (solid) ``metric`` by epoch, one colour a run.
-
-    ``histories``: keras History objects, a list of them or a dict by label. Returns the axes.
-    """
+    """``metric`` by epoch, one colour for each Keras History in a list, or in a dict by label. Returns the axes."""
     ax = ax or plt.subplots()[1]
-    labelled = isinstance(histories, dict)
-    runs = histories if labelled else dict(enumerate(histories if isinstance(histories, (list, tuple)) else [histories]))
+    runs = histories if isinstance(histories, dict) else {f"run {number}": run for number, run in enumerate(histories)}
     for colour, (label, run) in zip(sns.color_palette(n_colors=len(runs)), runs.items()):
         epochs = np.arange(1, len(run.history[metric]) + 1)
         ax.plot(epochs, run.history[metric], "--", color=colour, alpha=0.6)
-        ax.plot(epochs, run.history[f"val_{metric}"], color=colour, label=label if labelled else None)
+        ax.plot(epochs, run.history[f"val_{metric}"], color=colour, label=label)
     ax.set(title="Learning curves: training dashed, validation solid", xlabel="epoch", ylabel=metric)
-    if labelled:
-        ax.legend()
+    ax.legend()
     return ax
 
 

@@ -1,0 +1,104 @@
+"""The files that describe the project agree with each other and with what they describe."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tools.readme import rendered
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NAMES = {"dask[distributed]": "dask"}
+
+
+def requirement(text):
+    """(name, specifier) of a requirement."""
+    name, specifier = re.fullmatch(r"([A-Za-z0-9-]+)(?:\[\w+\])?(.*)", text.split("#")[0].strip()).groups()
+    return name.lower(), specifier
+
+
+def declared():
+    extras = PROJECT["optional-dependencies"]
+    return dict(map(requirement, PROJECT["dependencies"] + extras["jax"] + extras["test"]))
+
+
+def conda():
+    lines = re.findall(r"^ +- ([a-z][^:\n]*?)(?: +#.*)?$", (ROOT / "environment.yml").read_text(), flags=re.MULTILINE)
+    return {name: specifier for name, specifier in map(requirement, lines) if name not in ("conda-forge", "python", "pip")}
+
+
+def locked():
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE))
+
+
+def test_conda_environment_lists_the_same_packages():
+    assert conda() == declared()
+
+
+def test_lock_has_every_direct_dependency():
+    assert not set(declared()) - set(locked())
+    for name, specifier in declared().items():
+        if specifier.startswith("=="):
+            assert locked()[name] == specifier[2:]
+
+
+def test_lock_is_hashed_and_names_no_index():
+    text = (ROOT / "requirements.lock").read_text()
+    for block in re.split(r"\n(?=[a-z0-9])", text):
+        assert "--hash=sha256:" in block, block
+    assert not re.search(r"index|find-links|://", text)
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "environment.yml"])
+def test_every_dependency_says_what_needs_it(file):
+    lines = re.findall(r'^ +(?:- |")[a-z][a-z0-9-]*(?:\[\w+\])?[>=]=.*$', (ROOT / file).read_text(), flags=re.MULTILINE)
+    assert len(lines) > 20
+    assert not [line for line in lines if "#" not in line and "python" not in line]
+
+
+def test_utils_stays_small():
+    assert len((ROOT / "utils.py").read_text().splitlines()) <= 500
+
+
+def test_readme_is_rendered_from_the_results():
+    text = (ROOT / "README.md").read_text()
+    assert rendered(text) == text, "run: python -m tools.readme"
+
+
+def test_every_notebook_is_in_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"notebooks/{path.name}" in text
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*/*.json")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_score_files_follow_the_agreement(path):
+    result = json.loads(path.read_text())
+    assert set(result) == {"notebook", "source", "seconds", "peak_mb", "scores"} and result["notebook"] == path.stem
+    assert ("(local)" in result["source"]) == (path.parent.name == "full")
+    for row in result["scores"]:
+        assert set(row) == {"task", "model", "metric", "value", "low", "high", "n"}
+        assert re.fullmatch(r"[a-z0-9_]+", row["task"]) and row["n"] > 0
+        assert row["low"] <= row["high"]
+
+
+def test_make_help_lists_every_target():
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.search(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[1].split())
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines()} == targets
+
+
+def tracked():
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).exists()]
+
+
+def test_repository_is_small():
+    sizes = {path: path.stat().st_size for path in tracked()}
+    assert sum(sizes.values()) < 15_000_000
+    assert not [path for path, size in sizes.items() if size > 1_000_000]

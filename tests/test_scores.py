@@ -1,0 +1,210 @@
+"""Scores, intervals and tests against known answers; plots; seeds."""
+
+import json
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import utils
+
+matplotlib.use("agg")
+rng = np.random.default_rng(0)
+
+
+def test_interval_covers_the_mean_of_independent_numbers():
+    hits = 0
+    for seed in range(100):
+        sample = np.random.default_rng(seed).normal(size=150)
+        low, high = utils.bootstrap_interval(np.mean, sample, block=1, repetitions=300, seed=seed)
+        hits += low < 0 < high
+    assert 88 <= hits <= 100
+
+
+def test_interval_is_wider_where_dates_move_together():
+    dates = np.repeat(np.arange(60), 20)
+    values = rng.normal(size=60)[dates] + 0.1 * rng.normal(size=1200)
+    narrow = np.diff(utils.bootstrap_interval(np.mean, values, block=1))
+    wide = np.diff(utils.bootstrap_interval(np.mean, values, dates=dates, block=1))
+    assert wide > 3 * narrow
+
+
+def test_whole_dates_are_resampled():
+    dates = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 6, 7, 8]))
+
+    def complete(array):
+        values, counts = np.unique(array, return_counts=True)
+        return float(all(count % (value + 1) == 0 for value, count in zip(values, counts)))
+
+    assert utils.bootstrap_interval(complete, dates, dates=dates) == (1.0, 1.0)
+
+
+def test_paired_arrays_stay_paired():
+    values = rng.normal(size=100)
+    assert utils.bootstrap_interval(lambda first, second: np.abs(first - second).max(), values, values) == (0, 0)
+
+
+def test_intervals_repeat():
+    values = rng.normal(size=50)
+    assert utils.bootstrap_interval(np.mean, values) == utils.bootstrap_interval(np.mean, values)
+
+
+@pytest.mark.parametrize(
+    "arrays, options, message",
+    [
+        (([1.0, np.nan],), {}, "without missing"),
+        (([],), {}, "non-empty"),
+        (([1.0, 2.0], [1.0]), {}, "one length"),
+        (([1.0],), {}, "at least two"),
+        (([1.0, 2.0],), dict(dates=[1, 1]), "at least two samples or dates, given 1"),
+    ],
+)
+def test_bad_arrays_are_refused(arrays, options, message):
+    with pytest.raises(ValueError, match=message):
+        utils.bootstrap_interval(lambda *arrays: 0.0, *arrays, **options)
+
+
+def test_skill_of_perfect_and_of_equal_forecasts():
+    actual, baseline = rng.normal(size=80), np.zeros(80)
+    for forecast, expected in ((actual, 1.0), (baseline, 0.0)):
+        rows = utils.forecast_scores("task", "model", actual, forecast, baseline, metric="mae")
+        assert [row["metric"] for row in rows] == ["mae", "mae_skill"]
+        assert rows[1]["value"] == expected == rows[1]["low"] == rows[1]["high"]
+        assert rows[0]["n"] == 80
+
+
+def test_each_metric_against_a_known_value():
+    actual, predicted = np.array([0, 0, 1, 1.0]), np.array([0.1, 0.6, 0.4, 0.9])
+    expected = {"rmse": np.sqrt(0.185), "mae": 0.4 - 0.025, "r2": 1 - 0.74, "auc": 0.75, "accuracy": 0.5}
+    expected["mae"] = np.abs(actual - predicted).mean()
+    for metric, value in expected.items():
+        assert utils.METRICS[metric](actual, predicted) == pytest.approx(value), metric
+    assert set(expected) == set(utils.METRICS)
+
+
+def test_diebold_mariano_agrees_with_its_definition():
+    actual = rng.normal(size=60)
+    first, second = actual + rng.normal(size=60), actual + 2 * rng.normal(size=60)
+    statistic, p_value = utils.diebold_mariano(actual, first, second)
+    assert statistic < 0 and p_value < 0.05
+    assert utils.diebold_mariano(actual, second, first) == pytest.approx((-statistic, p_value))
+    difference = (actual - first) ** 2 - (actual - second) ** 2
+    centred, lags = difference - difference.mean(), int(np.ceil(60 ** (1 / 3)))
+    covariance = [centred[lag:] @ centred[: 60 - lag] / 60 for lag in range(lags + 1)]
+    long_run = covariance[0] + 2 * sum((1 - lag / (lags + 1)) * covariance[lag] for lag in range(1, lags + 1))
+    expected = difference.mean() / np.sqrt(long_run / 60) * np.sqrt(59 / 60)
+    assert statistic == pytest.approx(expected, rel=1e-6)
+    assert p_value == pytest.approx(2 * stats.t.sf(abs(expected), 59), rel=1e-6)
+
+
+def test_diebold_mariano_has_the_right_size():
+    rejected = 0
+    for seed in range(200):
+        actual, first, second = np.random.default_rng(seed).normal(size=(3, 100))
+        rejected += utils.diebold_mariano(actual, first, second)[1] < 0.05
+    assert rejected <= 24  # 5 % of 200 is 10
+
+
+def test_diebold_mariano_refuses_bad_input():
+    with pytest.raises(ValueError, match="one length above the horizon 12, given 5, 5 and 5"):
+        utils.diebold_mariano(*rng.normal(size=(3, 5)), horizon=12)
+    with pytest.raises(ValueError, match="missing"):
+        utils.diebold_mariano([1, np.nan, 2], [1, 2, 3], [1, 2, 4])
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000), dates=st.integers(2, 6), stocks=st.integers(3, 8))
+def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
+    generator = np.random.default_rng(seed)
+    actual, predicted = generator.integers(0, 6, size=(2, dates * stocks)).astype(float)
+    when = np.repeat(pd.bdate_range("2020-01-01", periods=dates), stocks)
+    ic = utils.information_coefficient(actual, predicted, when)
+    for date in np.unique(when):
+        one = when == date
+        if np.ptp(actual[one]) and np.ptp(predicted[one]):
+            assert ic[date] == pytest.approx(stats.spearmanr(actual[one], predicted[one])[0])
+        else:
+            assert date not in ic.index
+
+
+def test_mean_t_statistic():
+    values = rng.normal(0.5, 1, size=200)
+    mean, t = utils.mean_t_statistic(values, lags=0)
+    assert mean == pytest.approx(values.mean())
+    assert t == pytest.approx(values.mean() / (values.std() / np.sqrt(200)))
+    slow = np.repeat(rng.normal(0.5, 1, size=40), 5)  # only 40 independent numbers
+    assert utils.mean_t_statistic(slow, lags=5)[1] < 0.7 * utils.mean_t_statistic(slow, lags=0)[1]
+
+
+def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
+    monkeypatch.setattr(utils, "ROOT", tmp_path)
+    rows = [utils.score("task", "model", "rmse", rng.normal(size=20), rng.normal(size=20))]
+    utils.save_scores("99_none", "a source", rows)
+    saved = json.loads((tmp_path / "build/results/99_none.json").read_text())
+    assert list(saved) == ["notebook", "source", "seconds", "peak_mb", "scores"]
+    assert saved["scores"] == rows and list(rows[0]) == ["task", "model", "metric", "value", "low", "high", "n"]
+    assert saved["peak_mb"] > 10 and saved["seconds"] > 0
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        utils.save_scores("99_none", "a source", [rows[0] | {"value": float("nan")}])
+    assert json.loads((tmp_path / "build/results/99_none.json").read_text()) == saved
+
+
+def test_score_table():
+    rows = [utils.score_row("task", "one", "rmse", 21.591, (16.72, 26.34), 9), utils.score_row("task", "two", "skill", 0, (0, 1), 9)]
+    table = utils.score_table(rows)
+    assert table.loc[("task", "one"), "rmse"] == "21.6 [16.7, 26.3]"
+    assert table.loc[("task", "one"), "skill"] == ""
+
+
+def test_plots_return_their_axes():
+    dates = np.repeat(pd.bdate_range("2020-01-01", periods=30), 10)
+    actual, predicted = rng.normal(size=(2, 300))
+    history = type("History", (), {"history": {"loss": [2, 1], "val_loss": [3, 2]}})
+    series = pd.Series(rng.normal(size=30), pd.bdate_range("2020-01-01", periods=30))
+    rows = [utils.score_row("task", "one", "rmse", 1, (0, 2), 9)]
+    for draw in (
+        lambda ax: utils.plot_learning_curves({"run": history}, ax=ax),
+        lambda ax: utils.plot_forecast(series, {"model": series + 1}, ax=ax),
+        lambda ax: utils.plot_scoreboard(rows, "rmse", ax=ax),
+        lambda ax: utils.plot_quintile_returns(actual, predicted, dates, ax=ax),
+        lambda ax: utils.plot_rolling_ic(series, 5, ax=ax),
+    ):
+        ax = plt.subplots()[1]
+        assert draw(ax) is ax and ax.has_data()
+    assert isinstance(utils.plot_scoreboard(rows, "rmse"), matplotlib.axes.Axes)
+
+
+def test_quintiles_are_within_dates():
+    dates = np.repeat(pd.bdate_range("2020-01-01", periods=20), 10)
+    predicted = np.tile(np.arange(10.0), 20) + 100 * np.repeat(np.arange(20), 10)  # levels differ by date
+    ax = utils.plot_quintile_returns(np.tile(np.arange(10.0), 20) / 100, predicted, dates)
+    assert [round(bar.get_height(), 6) for bar in ax.patches] == [0.5, 2.5, 4.5, 6.5, 8.5]
+
+
+def test_seeds_start_anew_and_repeat():
+    utils.quiet_backend()
+    import keras
+
+    X, y = rng.normal(size=(64, 5, 1)).astype("float32"), rng.normal(size=64).astype("float32")
+
+    def build():
+        model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3), keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        return model
+
+    def fit(model):
+        return model.fit(X, y, epochs=2, verbose=0).history["loss"]
+
+    model, weights, losses = utils.fit_over_seeds(build, fit, [1, 2, 1])
+    assert losses[0] == losses[2] != losses[1]
+    predictions = utils.predict_over_seeds(model, weights, X)
+    assert predictions.shape == (3, 64)
+    np.testing.assert_array_equal(predictions[0], predictions[2])
+    assert np.abs(predictions[0] - predictions[1]).max() > 1e-4
+    _, _, alone = utils.fit_over_seeds(build, fit, [2])
+    assert alone[0] == pytest.approx(losses[1], rel=1e-5)

@@ -1,0 +1,177 @@
+"""Run the notebooks side by side: ``python -m tools.notebooks run|refresh|full [NUMBER ...] [-- papermill options]``.
+
+run      executed copies and HTML in build/, tracked files untouched
+refresh  the same, then outputs into notebooks/, scores into results/bundled, tables into README.md
+full     the same as run on local data, then scores into results/full
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbconvert import HTMLExporter
+
+from data.source import local_folder
+from tools.readme import render
+from utils import score_table
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
+NEEDS = {"03": "02", "04": "02", "09": "08"}  # a notebook that reads what another one writes
+GIB_EACH = 3  # memory to leave free for a notebook before another one starts
+
+
+@dataclass
+class Run:
+    """One notebook in execution."""
+
+    source: Path
+    process: subprocess.Popen
+    started: float = field(default_factory=time.time)
+
+    @property
+    def seconds(self):
+        return time.time() - self.started
+
+
+def number(path):
+    return path.name[:2]
+
+
+def select(numbers):
+    """Notebooks in order; all of them, or those with the given two-digit numbers."""
+    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    unknown = set(numbers) - {number(path) for path in paths}
+    if unknown:
+        sys.exit(f"no notebook {', '.join(sorted(unknown))}; there are {', '.join(number(path) for path in paths)}")
+    return [path for path in paths if not numbers or number(path) in numbers]
+
+
+def start(path, parameters):
+    command = [sys.executable, "-m", "papermill", str(path), str(BUILD / path.name), "--cwd", str(NOTEBOOKS)]
+    options = ["--no-progress-bar", "--log-level", "ERROR", *parameters]
+    log = open(BUILD / f"{path.stem}.log", "w")
+    return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
+
+
+def slots():
+    """Notebooks that fit at once: one a core, and GIB_EACH of free memory for each."""
+    free = psutil.virtual_memory().available / 2**30
+    return max(1, min(os.cpu_count(), int(free / GIB_EACH)))
+
+
+def execute(paths, parameters):
+    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the error of a failure."""
+    (BUILD / "results").mkdir(parents=True, exist_ok=True)
+    waiting, running, size = list(paths), [], slots()
+    try:
+        while waiting or running:
+            unfinished = {number(path) for path in waiting} | {number(run.source) for run in running}
+            ready = [path for path in waiting if NEEDS.get(number(path)) not in unfinished]
+            for path in ready[: size - len(running)]:
+                waiting.remove(path)
+                running.append(start(path, parameters))
+            show(running, waiting)
+            time.sleep(0.2)
+            for run in [run for run in running if run.process.poll() is not None]:
+                running.remove(run)
+                if run.process.returncode:
+                    sys.exit(failure(run))
+                say(f"{run.source.stem}  {run.seconds:.0f} s")
+                write_html(BUILD / run.source.name)
+    finally:
+        for run in running:
+            run.process.terminate()
+
+
+def show(running, waiting):
+    """A status line that overwrites itself, on a terminal only."""
+    if sys.stdout.isatty():
+        now = ", ".join(f"{number(run.source)} ({run.seconds:.0f} s)" for run in running)
+        then = f"; then {' '.join(number(path) for path in waiting)}" if waiting else ""
+        print(f"\r\033[Krunning {now}{then}", end="", flush=True)
+
+
+def say(line):
+    print(f"\r\033[K{line}" if sys.stdout.isatty() else line, flush=True)
+
+
+def failure(run):
+    """The failing cell and its error, as text."""
+    copy = BUILD / run.source.name
+    cells = nbformat.read(copy, as_version=4).cells if copy.exists() else []
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                error = f"{output.ename}: {output.evalue}"
+                return f"\n{run.source.name} failed in this cell:\n\n{cell.source}\n\n{error}\n\nsee {copy.relative_to(ROOT)}"
+    return f"\n{run.source.name} failed:\n{(BUILD / f'{run.source.stem}.log').read_text()[-2000:]}"
+
+
+def write_html(path):
+    html, _ = HTMLExporter().from_filename(str(path))
+    path.with_suffix(".html").write_text(html, encoding="utf-8")
+
+
+def read_result(path):
+    return json.loads((BUILD / "results" / f"{path.stem}.json").read_text())
+
+
+def scoreboard(paths):
+    """All scores, seconds and peak memory of the notebooks just run."""
+    for path in paths:
+        result = read_result(path)
+        print(f"\n{path.stem}: {result['seconds']:.0f} s, {result['peak_mb']} MB, {result['source']}")
+        if result["scores"]:
+            print(score_table(result["scores"]).to_string())
+
+
+def keep_scores(paths, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        shutil.copy(BUILD / "results" / f"{path.stem}.json", folder)
+
+
+def keep_outputs(path):
+    """Executed copy into notebooks/, without papermill's records and the machine's versions."""
+    notebook = nbformat.read(BUILD / path.name, as_version=4)
+    notebook.metadata = nbformat.read(path, as_version=4).metadata
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.NotebookNode(tags=tags) if tags else nbformat.NotebookNode()
+    nbformat.write(notebook, path)
+
+
+def main():
+    arguments, options = sys.argv[1:], []
+    if "--" in arguments:
+        dashes = arguments.index("--")
+        arguments, options = arguments[:dashes], arguments[dashes + 1 :]
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__.splitlines()[0])
+    parser.add_argument("mode", choices=["run", "refresh", "full"])
+    parser.add_argument("numbers", nargs="*", metavar="NUMBER")
+    arguments = parser.parse_args(arguments)
+    if arguments.mode == "full" and not (local_folder() and local_folder().is_dir()):
+        sys.exit("no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: python -m data list)")
+    paths = select(arguments.numbers)
+    execute(paths, options)
+    if arguments.mode == "refresh":
+        for path in paths:
+            keep_outputs(path)
+        keep_scores(paths, RESULTS / "bundled")
+        render()
+    if arguments.mode == "full":
+        keep_scores([path for path in paths if "(local)" in read_result(path)["source"]], RESULTS / "full")
+    scoreboard(paths)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Render the tables of README.md from results/ and the data catalogue: ``python -m tools.readme``."""
+
+import json
+import re
+
+import pandas as pd
+
+from data.catalog import DATASETS
+from data.source import ROOT
+from utils import score_table
+
+
+def notebook_table():
+    """One line a task: its first metric for all models, in the order of the notebook (baselines first)."""
+    lines = ["| notebook | task | metric | scores with 95 % intervals | seconds | MB |", "|---|---|---|---|---|---|"]
+    for path in sorted((ROOT / "results" / "bundled").glob("*.json")):
+        result = json.loads(path.read_text())
+        name = f"[{result['notebook']}](notebooks/{result['notebook']}.ipynb)"
+        cost = f"{result['seconds']:.0f} | {result['peak_mb']}"
+        for task, rows in pd.DataFrame(result["scores"]).groupby("task", sort=False):
+            metric = rows["metric"].iloc[0]
+            table = score_table(rows[rows["metric"] == metric].to_dict("records"))[metric]
+            scores = "<br>".join(f"{model}: {text}" for (_, model), text in table.items())
+            lines.append(f"| {name} | {task.replace('_', ' ')} | {metric} | {scores} | {cost} |")
+            name, cost = "", " | "
+    return "\n".join(lines)
+
+
+def data_table():
+    lines = ["| data set | bundled | licence | `python -m data download` |", "|---|---|---|---|"]
+    for dataset in DATASETS.values():
+        lines.append(f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: {dataset.live} |")
+    return "\n".join(lines)
+
+
+def rendered(text):
+    """``text`` with the tables between their markers made anew."""
+    for name, table in (("notebooks", notebook_table()), ("data", data_table())):
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text = re.sub(pattern, lambda found: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL)
+    return text
+
+
+def render():
+    path = ROOT / "README.md"
+    path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    render()
