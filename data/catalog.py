@@ -17,6 +17,8 @@ class Dataset:
     licence: str
     files: tuple  # local files, the first that exists is read
     live: str  # where `python -m data download` gets it from
+    live_licence: str  # of what is downloaded
+    loader: str  # function of the package `data`
 
     @property
     def command(self):
@@ -40,8 +42,10 @@ DATASETS = {
             bundled="arch.data.sp500: open, high, low, close, volume 1999-2018",
             carrier="arch",
             licence="NCSA (package arch; prices from Yahoo! Finance)",
-            files=("sp500_daily.csv.gz", "sp500_daily.csv"),
+            files=("SP500.csv", "sp500_daily.csv.gz", "sp500_daily.csv"),
             live="FRED SP500 through pandas-datareader (last ten years; may not be redistributed)",
+            live_licence="S&P Dow Jones Indices, through FRED: personal use, may not be redistributed",
+            loader="load_sp500",
         ),
         Dataset(
             name="prices",
@@ -51,6 +55,8 @@ DATASETS = {
             licence="BSD-3-Clause (package skfolio)",
             files=("stock_prices.parquet", "sp500_members_daily_1999_2019.parquet"),
             live="Yahoo! Finance through yfinance (personal use)",
+            live_licence="Yahoo! Finance: personal use, may not be redistributed",
+            loader="load_stock_prices",
         ),
         Dataset(
             name="macro",
@@ -58,8 +64,10 @@ DATASETS = {
             bundled="FRED INDPRO and GACDFSA066MSFRBPHI 1985-2016, from the NY Fed nowcast file in statsmodels",
             carrier="data/macro.csv",
             licence="public domain (Federal Reserve Board, Philadelphia Fed)",
-            files=("fred_monthly.csv.gz", "UMCSENT.csv"),
+            files=("UMCSENT.csv", "fred_monthly.csv.gz"),
             live="FRED UMCSENT (copyright University of Michigan) and IPGMFN through pandas-datareader",
+            live_licence="UMCSENT: University of Michigan, may not be redistributed; IPGMFN: public domain",
+            loader="load_macro",
         ),
         Dataset(
             name="imdb",
@@ -69,6 +77,8 @@ DATASETS = {
             licence="Maas et al. (2011), research use; package MIT",
             files=("aclImdb_v1.tar.gz",),
             live="Stanford aclImdb_v1.tar.gz (50,000 reviews)",
+            live_licence="Maas et al. (2011), research use",
+            loader="load_imdb",
         ),
         Dataset(
             name="glove",
@@ -78,6 +88,8 @@ DATASETS = {
             licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
             files=("glove.6B.300d.txt", "glove.6B.200d.txt", "glove.6B.100d.txt", "glove.6B.50d.txt", "glove.6B.zip"),
             live="Stanford glove.6B.zip (50 to 300 dimensions)",
+            live_licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
+            loader="load_glove",
         ),
         Dataset(
             name="filings",
@@ -87,6 +99,8 @@ DATASETS = {
             licence="that of this repository",
             files=("filings_10k.parquet",),
             live="EDGAR through edgartools (public domain)",
+            live_licence="public documents of the SEC",
+            loader="load_filings",
         ),
     )
 }

@@ -7,14 +7,18 @@ import pandas as pd
 from data.catalog import DATASETS
 from data.source import damaged, local_file, record
 
-COLUMNS = ["open", "high", "low", "close", "volume"]
+PRICES = ["open", "high", "low", "close"]
+COLUMNS = [*PRICES, "volume"]
+FRED = "SP500.csv"
 
 
 def load_sp500():
     """S&P 500 by trading day: index ``date``; columns open, high, low, close (points), volume (shares).
 
-    Local: ``sp500_daily.csv.gz`` or ``.csv`` with these columns. Its last row is dropped, because a file saved
-    during a trading day ends with half a day. Bundled: ``arch.data.sp500``, 1999 to 2018.
+    Local: ``SP500.csv`` from FRED (columns ``observation_date,SP500``): the frame then has the one column close,
+    because FRED serves no other, and about ten years, because FRED serves no more; holidays are left out.
+    Otherwise ``sp500_daily.csv.gz`` or ``.csv`` with all columns. The last row of these is dropped, because a file
+    saved during a trading day ends with half a day. Bundled: ``arch.data.sp500``, 1999 to 2018.
 
     Raises DataError where the local file has other columns, unsorted or repeated dates, or prices that are not
     positive numbers.
@@ -22,7 +26,7 @@ def load_sp500():
     dataset = DATASETS["sp500"]
     if path := local_file(*dataset.files):
         prices = _read_local(path)
-        return record(prices, "sp500", "local", path.name, "your own copy", path, prices.index)
+        return record(prices, "sp500", "local", path.name, _licence(path, dataset), path, prices.index)
 
     import arch.data.sp500
 
@@ -31,16 +35,24 @@ def load_sp500():
     return record(prices, "sp500", "bundled", "arch.data.sp500", dataset.licence, path, prices.index)
 
 
+def _licence(path, dataset):
+    return dataset.live_licence if path.name == FRED else "your own copy"
+
+
 def _read_local(path):
+    from_fred = path.name == FRED
+    dates, columns = ("observation_date", ["SP500"]) if from_fred else ("date", COLUMNS)
     try:
-        prices = pd.read_csv(path, parse_dates=["date"], index_col="date")[COLUMNS].astype("float64")
+        prices = pd.read_csv(path, parse_dates=[dates], index_col=dates, na_values=".")[columns].astype("float64")
     except (ValueError, KeyError, OSError, EOFError) as error:
-        raise damaged(path, f"needs the columns date, {', '.join(COLUMNS)} ({error})", "sp500") from error
+        raise damaged(path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500") from error
+    if from_fred:
+        prices = prices.dropna().rename(columns={"SP500": "close"}).rename_axis("date")
     if len(prices) < 2:
         raise damaged(path, f"has {len(prices)} rows, at least 2 are needed", "sp500")
     if not (prices.index.is_monotonic_increasing and prices.index.is_unique):
         raise damaged(path, "dates must be sorted and unique", "sp500")
-    positive = prices[COLUMNS[:4]].gt(0).all(axis=1) & prices.notna().all(axis=1)
+    positive = prices.filter(PRICES).gt(0).all(axis=1) & prices.notna().all(axis=1)
     if not positive.all():
         raise damaged(path, f"a price is missing or not positive on {positive.idxmin():%Y-%m-%d}", "sp500")
-    return prices.iloc[:-1]
+    return prices if from_fred else prices.iloc[:-1]
