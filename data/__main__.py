@@ -1,28 +1,120 @@
-"""Command line: ``python -m data list``."""
+"""Command line: ``python -m data download NAME``, ``python -m data list``, ``python -m data remove NAME``."""
 
 import argparse
+import contextlib
+import io
+import sys
 
-from data import DATASETS
-
-
-def list_datasets():
-    """One block a data set: what would be read now, what is bundled, where a download comes from, the licence."""
-    for dataset in DATASETS.values():
-        status, where = dataset.status()
-        print(f"{dataset.name:8} {dataset.title}")
-        print(f"{'':8}   now        {status}: {where}")
-        print(f"{'':8}   bundled    {dataset.bundled}")
-        print(f"{'':8}   live       {dataset.live}")
-        print(f"{'':8}   licence    {dataset.licence}")
+import data
+from data.catalog import DATASETS
+from data.download import download, is_as_recorded, read_record, remove
+from data.source import DataError, local_file, sha256
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m data", description="Data sets of the notebooks.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="what is present, where it comes from, its licence")
-    parser.parse_args(arguments)
-    list_datasets()
+    """Run one command; return the exit status: 0, 1 after an error, 130 after Ctrl-C."""
+    options = vars(parser().parse_args(arguments))
+    command = {"download": download_datasets, "list": list_datasets, "remove": remove_dataset}[options.pop("command")]
+    try:
+        return command(**options)
+    except KeyboardInterrupt:
+        print("interrupted; what arrived is kept: run the command again to go on", file=sys.stderr)
+        return 130
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="python -m data", description="Data sets of the notebooks.")
+    commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="what is present, from where, dates, size, hash, licence")
+    command = commands.add_parser("remove", help="delete what was downloaded")
+    command.add_argument("name", choices=DATASETS)
+    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(dest="name", required=True)
+    for name, dataset in DATASETS.items():
+        source = sources.add_parser(name, help=dataset.live)
+        if name in ("prices", "filings"):
+            source.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
+        if name == "prices":
+            source.add_argument("--tickers-file", metavar="FILE", help="tickers separated by white space")
+            source.add_argument("--start", metavar="YYYY-MM-DD", help="first day, default 1990-01-01")
+        if name == "glove":
+            source.add_argument("--dimensions", nargs="+", type=int, choices=(50, 100, 200, 300), help="default: 100")
+        if name == "filings":
+            source.add_argument("--years", nargs=2, type=int, metavar=("FIRST", "LAST"), help="default: 2010 to now")
+            source.add_argument("--identity", metavar='"NAME E-MAIL"', help="for the SEC; default: EDGAR_IDENTITY")
+    sources.add_parser("all", help="all of them, with the default options")
+    return top
+
+
+def download_datasets(name, **options):
+    """Download one data set, or all; filings bring the prices of the same tickers."""
+    options = {key: value for key, value in options.items() if value is not None}
+    jobs = [(each, {}) for each in DATASETS] if name == "all" else [(name, options)]
+    if name == "filings":
+        jobs.append(("prices", {"tickers": options["tickers"]} if "tickers" in options else {}))
+    status = 0
+    for each, options in jobs:
+        try:
+            record = download(each, **options)
+            print(f"{each}: {record['origin']} -> {', '.join(record['files'])}")
+        except DataError as error:
+            print(f"{each}: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+def list_datasets():
+    """One block a data set: what is read now with dates, size and hash, what is bundled, where a download comes from."""
+    for dataset in DATASETS.values():
+        status, where = dataset.status()
+        print(f"{dataset.name:8} {dataset.title}")
+        for title, text in (
+            ("now", f"{status}: {where}"),
+            *(local_lines(dataset) if status == "local" else [("licence", dataset.licence)]),
+            ("content", content(dataset) if status != "missing" else "get it with: " + dataset.command),
+            ("bundled", dataset.bundled),
+            ("live", dataset.live),
+        ):
+            print(f"{'':8}   {title:9} {text}")
+    return 0
+
+
+def local_lines(dataset):
+    """Origin, licence, size and hash of the local file that is read."""
+    path = local_file(*dataset.files)
+    record = read_record(path.parent, dataset.name) or {"files": {}}
+    if path.name in record["files"]:
+        known = is_as_recorded(path, record["files"][path.name])
+        yield "from", f"{record['origin']}, {record['downloaded']}{'' if known else ' (changed since)'}"
+        yield "licence", record["licence"]
+    else:
+        yield "from", "put there by hand"
+        yield "licence", "that of your own copy"
+    yield "size", f"{path.stat().st_size:,} bytes"
+    yield "sha256", sha256(path)
+
+
+def content(dataset):
+    """Rows and dates, as the loader finds them; the long texts and vectors are not read for this."""
+    if dataset.name in ("imdb", "glove") or not (loader := getattr(data, dataset.loader, None)):
+        return "not read"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            source = loader().attrs["source"]
+    except DataError as error:
+        return f"error: {error}"
+    return f"{source['rows']:,} rows" + (f", {source['first']} to {source['last']}" if source["first"] else "")
+
+
+def remove_dataset(name):
+    """Delete what a download left."""
+    try:
+        deleted = remove(name)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

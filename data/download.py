@@ -1,0 +1,282 @@
+"""What all downloads share: patience with passing faults, whole files or none, one download at a time, a record.
+
+A source is a module ``data/download_*.py`` with a function that fetches into the local folder; this module knows
+nothing of any source but its name.
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib import import_module
+from urllib.parse import urlsplit
+
+import filelock
+import pandas as pd
+import tenacity
+from tqdm import tqdm
+
+from data.catalog import DATASETS
+from data.source import DataError, local_folder, sha256
+
+TIMEOUT = 30  # seconds without a byte
+ATTEMPTS = 5
+GIVE_UP = 3  # items in a row
+LONGEST_WAIT = 120  # seconds; a server that asks for more gets no further request in this run
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses worth another attempt
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+sleep = time.sleep
+
+SOURCES = {
+    "sp500": "data.download_fred:sp500",
+    "prices": "data.download_prices:prices",
+    "macro": "data.download_fred:macro",
+    "imdb": "data.download_archives:imdb",
+    "glove": "data.download_archives:glove",
+    "filings": "data.download_filings:filings",
+}
+
+STEPS = {  # status: what to do about it
+    403: "the server refuses this machine: wait, or try from another network",
+    404: "the address may have changed: compare it with data/README.md",
+    429: "too many requests: wait an hour, then run the command again",
+}
+CAUSES = (  # text of the errors of requests, curl and httpx: (cause, what to do about it)
+    (
+        r"NameResolution|resolve (host|proxy)|getaddrinfo|Name or service|nodename",
+        "the server's name could not be resolved (no DNS)",
+        "check the network connection and the proxy settings, then run the command again",
+    ),
+    (r"timed? ?out", "the server stopped answering", "run the command again later"),
+    (
+        r"[Rr]eset|[Aa]bort|abrupt|Incomplete|disconnected|closed connection|refused",
+        "the connection broke",
+        "run the command again",
+    ),
+    (
+        r"hash of downloaded file",
+        "the file is damaged or another one (wrong hash)",
+        "run the command again; if the hash stays wrong, the source has changed",
+    ),
+)
+
+
+class DownloadError(DataError):
+    """A download failed and changed nothing: ``cause`` in a few words, ``step``, what to do next."""
+
+    def __init__(self, cause, step="run the command again"):
+        super().__init__(f"{cause}. Next: {step}")
+        self.cause, self.step = cause, step
+
+
+def download(name, **options):
+    """Fetch the data set ``name`` into the local folder and return its record; ``options`` are those of its source.
+
+    Either the new files stand there whole, or nothing has changed and a DownloadError says why. Items that arrived
+    before a failure (tickers, filings, the beginning of an archive) are kept aside, and the next call goes on there.
+    """
+    module, function = SOURCES[name].split(":")
+    with locked(name) as folder:
+        partial = folder / f".{name}.partial"
+        try:
+            partial.mkdir(exist_ok=True)
+            record = getattr(import_module(module), function)(folder, partial, **options)
+            failed = record.pop("failed", {})
+            if not failed:
+                shutil.rmtree(partial)
+            record = write_record(folder, name, record)
+        except DownloadError:
+            raise
+        except Exception as error:
+            raise explain(error) from error
+    if failed:
+        causes = "; ".join(f"{item}: {cause}" for item, cause in failed.items())
+        raise DownloadError(f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest")
+    return record
+
+
+@contextmanager
+def locked(name):
+    """The local folder, with the data set ``name`` locked against another download (the lock dies with its process)."""
+    folder = local_folder()
+    if folder is None:
+        raise DownloadError("RNN_TRADING_DATA is empty, which means no local data", "unset it, or name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f".{name}.lock", timeout=0):
+            yield folder
+    except filelock.Timeout as error:
+        raise DownloadError(f"another download or removal of {name} is running", "wait for it to end") from error
+
+
+@contextmanager
+def whole_file(path):
+    """A temporary file beside ``path`` that takes its place only if the block ends well."""
+    temporary = path.with_name(f".{path.name}.tmp")  # of fixed name: the lock keeps others away
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def record_path(folder, name):
+    return folder / f"{name}.download.json"
+
+
+def write_record(folder, name, record):
+    """Keep what was downloaded beside the data: origin, time, licence, dates, rows, size and hash of each file."""
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in record.pop("files")}
+    record = {"name": name, "downloaded": stamp, "licence": DATASETS[name].live_licence, **record, "files": files}
+    with whole_file(record_path(folder, name)) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def read_record(folder, name):
+    """The record of the last download, or None."""
+    path = record_path(folder, name)
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def remove(name):
+    """Delete what a download of ``name`` left; return the deleted paths. Files put there by hand stay."""
+    with locked(name) as folder:
+        record = read_record(folder, name) or {"files": {}}
+        ours = [folder / file for file, known in record["files"].items() if is_as_recorded(folder / file, known)]
+        for path in (*ours, record_path(folder, name)):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(folder / f".{name}.partial", ignore_errors=True)
+    return ours
+
+
+def is_as_recorded(path, known):
+    """Whether a file is the one that was downloaded."""
+    return path.is_file() and path.stat().st_size == known["bytes"] and sha256(path) == known["sha256"]
+
+
+def one_by_one(items, fetch, unit, title):
+    """``fetch(item)`` for all items, with a progress bar: ({item: result}, {failed item: cause}).
+
+    Where all fail, or several in a row, the cause is not theirs: it is raised.
+    """
+    arrived, failed, in_a_row = {}, {}, 0
+    for item in tqdm(items, desc=title, unit=unit):
+        try:
+            arrived[item] = fetch(item)
+            in_a_row = 0
+        except DownloadError as error:
+            failed[item] = error.cause
+            in_a_row += 1
+            if in_a_row == GIVE_UP or len(failed) == len(items):
+                kept = f"{', '.join(failed)} failed, {len(arrived)} kept for the next run"
+                raise DownloadError(f"{error.cause} ({kept})", error.step) from error
+    return arrived, failed
+
+
+def part(path, fetch, longest=float("inf")):
+    """The frame ``fetch()``, or what an earlier run kept of it, unless that is older than ``longest`` seconds."""
+    if not (path.exists() and time.time() - path.stat().st_mtime < longest):
+        with whole_file(path) as temporary:
+            fetch().to_parquet(temporary, index=False)
+    return pd.read_parquet(path)
+
+
+def older_rows(path, name):
+    """The rows of an earlier download, or an empty frame."""
+    try:
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+    except (ValueError, OSError) as error:
+        raise DownloadError(f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it") from error
+
+
+def store_rows(path, rows, origin, dates, **notes):
+    """Write a table and return its record."""
+    with whole_file(path) as temporary:
+        rows.to_parquet(temporary, index=False)
+    first, last = (f"{day:%Y-%m-%d}" for day in (rows[dates].min(), rows[dates].max()))
+    return {"origin": origin, "files": [path], "rows": len(rows), "first": first, "last": last, **notes}
+
+
+def patiently(action, *arguments, **options):
+    """Call ``action``, again after a passing fault, waiting as long as the server asks, and longer each time."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_passing),
+        wait=lambda state: max(retry_after(state.outcome.exception()), 2 ** (state.attempt_number - 1)),
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        sleep=lambda seconds: sleep(seconds),
+        reraise=True,
+    )
+    return retrying(action, *arguments, **options)
+
+
+def status_of(error):
+    """HTTP error status behind an error of requests, curl_cffi, httpx or edgartools, or None."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) if response is None else response.status_code
+    return status if status and status >= 400 else None  # a body that breaks off may still have the status 200
+
+
+def retry_after(error):
+    """Seconds the server asks to wait (``Retry-After``: a number or a date), 0 where it does not."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    value = getattr(error, "retry_after", None) or headers.get("Retry-After") or 0
+    try:
+        return float(value)
+    except ValueError:
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except ValueError:
+            return 0.0
+
+
+def is_passing(error):
+    """Whether the same request may succeed soon: a busy server, or a connection that failed."""
+    status = status_of(error)
+    client = type(error).__module__.partition(".")[0]
+    broken = status is None and client in {"requests", "curl_cffi", "httpx"}
+    return (broken or status in PASSING) and retry_after(error) <= LONGEST_WAIT
+
+
+def explain(error):
+    """The DownloadError that says what an exception of a client means."""
+    if status := status_of(error):
+        phrase = {known.value: known.phrase for known in HTTPStatus}.get(status, "unknown status")
+        step = STEPS.get(status, "the server is in trouble: run the command again later")
+        if wait := retry_after(error):
+            step = f"wait {wait:.0f} seconds, as the server asks, then run the command again"
+        return DownloadError(f"HTTP {status} ({phrase}){host_of(error)}", step)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return DownloadError("no space left to write the file", "free some disk space, then run the command again")
+    for pattern, cause, step in CAUSES:
+        if re.search(pattern, str(error)):
+            return DownloadError(cause + host_of(error), step)
+    text = " ".join(str(error).split())[:200]
+    return DownloadError(f"the answer could not be read ({type(error).__name__}: {text})")
+
+
+def host_of(error):
+    """`` from <host>`` where the error knows its request."""
+    for holder in (getattr(error, "response", None), error, getattr(error, "request", None)):
+        if url := getattr(holder, "url", None):
+            return f" from {urlsplit(str(url)).hostname}"
+    return ""
+
+
+def reject_page(content):
+    """Raise a DownloadError where an HTML page, or nothing, came instead of data."""
+    if not content.strip():
+        raise DownloadError("the answer was empty", "run the command again later")
+    if content.lstrip()[:200].lower().startswith((b"<html", b"<!doctype html")):
+        raise DownloadError(
+            "an HTML page came instead of data", "open the address in a browser to read it, and run the command again later"
+        )

@@ -1,0 +1,119 @@
+"""10-K sections from EDGAR through edgartools, one filing at a time."""
+
+import os
+import re
+from datetime import date
+
+import pandas as pd
+
+from data import download
+from data.download import DownloadError, explain, older_rows, one_by_one, part, patiently, reject_page, store_rows
+from data.download_prices import TICKERS
+
+ITEMS = ("1A", "7", "7A")
+FIRST_YEAR = 2010
+TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | {
+    "cik": "int64",
+    "date_filed": "datetime64[us]",
+    "accepted": "datetime64[us]",
+}
+COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
+NO_IDENTITY = (
+    'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
+)
+
+
+def connect(identity):
+    """edgartools with an identity, at most 9 requests a second in all, no cache on disk, and our patience, not its own."""
+    identity = identity or os.environ.get("EDGAR_IDENTITY", "")
+    if not re.search(r"\S+@\S+\.\S+", identity):
+        raise DownloadError("EDGAR answers only those who say who they are", NO_IDENTITY)
+    os.environ["EDGAR_RATE_LIMIT_PER_SEC"] = "9"
+
+    import edgar
+    import stamina
+    from edgar.httpclient import HTTP_MGR, close_clients, configure_http
+
+    edgar.set_identity(identity)
+    stamina.set_active(False)
+    close_clients()
+    HTTP_MGR.cache_mode = "Disabled"  # it would keep a page about an error for ever
+    configure_http(timeout=download.TIMEOUT)
+    return edgar
+
+
+def filings(folder, partial, tickers=None, years=None, identity=None):
+    """Sections 1A, 7 and 7A of the 10-K filings of ``tickers`` in ``years`` (first, last); amendments are left out.
+
+    ``accepted`` is the time of acceptance, to the second, as the filing's own header gives it (US Eastern time).
+    """
+    edgar = connect(identity)
+    first, last = years or (FIRST_YEAR, date.today().year)
+    target = folder / "filings_10k.parquet"
+    older = older_rows(target, "filings")
+    done = set(older.get("accession", ()))
+
+    found, failed = one_by_one(
+        list(tickers or TICKERS), lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists"
+    )
+    wanted = {
+        filing.accession_no: (filing, ticker)
+        for ticker, listed in found.items()
+        for filing in listed
+        if filing.accession_no not in done
+    }
+    arrived, failed_filings = one_by_one(
+        list(wanted),
+        lambda accession: part(partial / f"{accession}.parquet", lambda: sections(edgar, *wanted[accession])),
+        "filing",
+        "EDGAR, filings",
+    )
+    rows = pd.concat([older, *arrived.values()], ignore_index=True)
+    if not len(rows):
+        raise DownloadError(f"no 10-K sections {first} to {last} for {', '.join(found)}", "check the tickers and the years")
+    rows = rows.drop_duplicates(["cik", "date_filed", "item"], keep="last").sort_values(["date_filed", "ticker", "item"])
+    missing = [ticker for ticker, listed in found.items() if not listed]
+    without = [accession for accession, frame in arrived.items() if not len(frame)]
+    if missing:
+        print(f"no 10-K filings {first} to {last}: {', '.join(missing)}")
+    if without:
+        print(f"no section 1A, 7 or 7A found in: {', '.join(without)}")
+    failed |= failed_filings
+    return store_rows(target, rows, "EDGAR", "date_filed", missing=missing, without_sections=without, failed=failed)
+
+
+def listing(edgar, ticker, first, last):
+    """The 10-K filings of one company; none where EDGAR does not know it."""
+    days = f"{first}-01-01:{last}-12-31"
+    try:
+        return patiently(lambda: list(edgar.Company(ticker).get_filings(form="10-K", amendments=False, filing_date=days)))
+    except edgar.CompanyNotFoundError:
+        return []
+    except Exception as error:
+        raise explain(error) from error
+
+
+def sections(edgar, filing, ticker):
+    """One row a section, from the complete submission: header and document come from the same file."""
+    try:
+        text = patiently(filing.full_text_submission)
+        reject_page(text[:1000].encode())
+        if "</SEC-DOCUMENT>" not in text[-200:]:
+            raise DownloadError("the submission ends too early")
+        whole = edgar.Filing.from_sgml_text(text)
+        accepted = whole.header.acceptance_datetime
+        if accepted is None:
+            raise DownloadError("the header has no time of acceptance")
+        report = whole.obj()
+        texts = {item: report.get(f"Item {item}") for item in ITEMS}
+    except DownloadError:
+        raise
+    except Exception as error:
+        raise explain(error) from error
+    filed = pd.Timestamp(whole.filing_date)
+    rows = [
+        (ticker, whole.cik, whole.form, filed, item, text, whole.accession_no, pd.Timestamp(accepted))
+        for item, text in texts.items()
+        if text
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)

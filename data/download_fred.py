@@ -1,0 +1,96 @@
+"""Downloads from FRED through pandas-datareader: ``SP500``, ``UMCSENT``, ``IPGMFN``."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import requests
+from pandas_datareader.fred import FredReader
+from tqdm import tqdm
+
+from data import download
+from data.download import DownloadError, explain, patiently, reject_page, whole_file
+
+
+class Session(requests.Session):
+    """A session that is patient, and whose final failure pandas-datareader passes on as it is."""
+
+    def request(self, *arguments, **options):
+        def once():
+            response = super(Session, self).request(*arguments, **options)
+            response.raise_for_status()
+            return response
+
+        try:
+            return patiently(once)
+        except requests.RequestException as error:
+            raise explain(error) from error
+
+
+class Reader(FredReader):
+    """pandas-datareader names the column after the request; here the file has to carry that name itself."""
+
+    def _sanitize_response(self, response):
+        series = parse_qs(urlsplit(response.url).query)["id"][0]
+        reject_page(response.content)
+        header = response.text.partition("\n")[0].strip()
+        if header.split(",")[1:] != [series]:
+            raise DownloadError(f"the columns are {header!r}, expected a date and {series}")
+        return response.content
+
+
+def fetch(series):
+    """One series as FRED serves it: frame with the column ``series``, index ``observation_date``, NaN on holidays."""
+    reader = Reader(series, start="1900-01-01", retry_count=0, timeout=download.TIMEOUT, session=Session())
+    frame = reader.read().rename_axis("observation_date")
+    index = frame.index
+    if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
+        raise DownloadError(f"the dates are not sorted days")
+    if frame[series].dtype != "float64" or frame[series].count() < 2:
+        raise DownloadError(f"the values are not numbers")
+    return frame
+
+
+def store(folder, frames, origin):
+    """Write each frame as ``<series>.csv``, only after all have arrived; return the record."""
+    paths = []
+    for series, frame in frames.items():
+        paths.append(folder / f"{series}.csv")
+        with whole_file(paths[-1]) as temporary:
+            frame.to_csv(temporary)
+    first = min(frame.index[0] for frame in frames.values())
+    last = max(frame.index[-1] for frame in frames.values())
+    return {
+        "origin": origin,
+        "files": paths,
+        "rows": sum(len(frame) for frame in frames.values()),
+        "first": f"{first:%Y-%m-%d}",
+        "last": f"{last:%Y-%m-%d}",
+    }
+
+
+def sp500(folder, partial):
+    """Daily closes of the S&P 500. FRED serves ten years; older rows of an earlier download are kept."""
+    frame = fetch_all(["SP500"])["SP500"]
+    if (path := folder / "SP500.csv").is_file():
+        try:
+            older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis("observation_date")
+            frame = pd.concat([older[older.index < frame.index[0]], frame])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DownloadError(f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it") from error
+    return store(folder, {"SP500": frame}, "FRED SP500 (ten years at a time)")
+
+
+def macro(folder, partial):
+    """Monthly sentiment and production."""
+    return store(folder, fetch_all(["UMCSENT", "IPGMFN"]), "FRED UMCSENT, IPGMFN")
+
+
+def fetch_all(names):
+    """All series, or an error that names the one that failed."""
+    frames = {}
+    for series in tqdm(names, desc="FRED", unit="series"):
+        try:
+            frames[series] = fetch(series)
+        except DownloadError as error:
+            raise DownloadError(f"{series}: {error.cause}", error.step) from error
+    return frames

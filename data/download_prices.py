@@ -1,0 +1,109 @@
+"""Daily prices from Yahoo! Finance through yfinance, one ticker at a time."""
+
+import warnings
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import curl_cffi.requests
+import pandas as pd
+import yfinance
+from yfinance.exceptions import YFTickerMissingError
+
+from data import download
+from data.download import DownloadError, explain, older_rows, one_by_one, part, patiently, reject_page, store_rows
+
+START = "1990-01-01"
+TICKERS = "AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM".split()  # the bundled ones
+TIMEOUT = 10  # seconds for a whole answer; curl notices Ctrl-C only between packets
+A_DAY = 24 * 3600  # seconds for which a ticker that arrived in a failed run is used
+
+
+class Session(curl_cffi.requests.Session):
+    """yfinance's own kind of session, patient with prices and strict about them; cookies are left to yfinance."""
+
+    def request(self, method, url, *arguments, **options):
+        if "/v8/finance/chart/" not in url:
+            return super().request(method, url, *arguments, **options)
+
+        def once():
+            response = super(Session, self).request(method, url, *arguments, **options)
+            if response.content.startswith(b'{"chart":{"result":null'):
+                error = response.json()["chart"]["error"]
+                if error["code"] in ("Not Found", "Bad Request"):  # no such ticker, or not in these years
+                    raise YFTickerMissingError(url.rpartition("/")[2], error["description"])
+            response.raise_for_status()
+            return response
+
+        try:
+            response = patiently(once)
+        except curl_cffi.requests.exceptions.RequestException as error:
+            raise explain(error) from error
+        reject_page(response.content)
+        wants_prices = "period1" in (options.get("params") or {})
+        if wants_prices and b'"timestamp"' in response.content and response.content.count(b'"adjclose"') < 2:
+            raise DownloadError("Yahoo's answer has no adjusted close (yfinance would use the close instead)")
+        return response
+
+
+def prices(folder, partial, tickers=None, tickers_file=None, start=START):
+    """Adjusted close (USD), close and volume (shares) of ``tickers``, or of those in a file, separated by white space.
+
+    Complete days only: the running day is left out. Stocks of an earlier download that are not asked for now stay.
+    """
+    tickers = list(tickers or (Path(tickers_file).read_text().split() if tickers_file else TICKERS))
+    target = folder / "stock_prices.parquet"
+    older = older_rows(target, "prices")
+    parts = partial / start
+    parts.mkdir(exist_ok=True)
+    yfinance.config.debug.hide_exceptions = False
+    with Session(impersonate="chrome") as session, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # yfinance is not ready for pandas 4
+
+        def fetch(ticker):
+            path = parts / f"{quote(ticker, safe='')}.parquet"
+            try:
+                return part(path, lambda: history(ticker, start, session), A_DAY)
+            except YFTickerMissingError:
+                return None
+
+        arrived, failed = one_by_one(tickers, fetch, "ticker", "Yahoo")
+    frames = {ticker: frame for ticker, frame in arrived.items() if frame is not None}
+    missing = [ticker for ticker in arrived if ticker not in frames]
+    if not frames:
+        raise DownloadError(f"Yahoo has no prices for {', '.join(missing)}", "check the spelling of the tickers")
+    report(frames, missing)
+    if len(older):
+        older = older[~older["symbol"].isin(frames)]
+    rows = pd.concat([older, *frames.values()], ignore_index=True)
+    return store_rows(target, rows, "Yahoo! Finance", "date", missing=missing, failed=failed)
+
+
+def history(ticker, start, session):
+    """Rows of one ticker: symbol, date, adj_close, close, volume."""
+    stock = yfinance.Ticker(ticker, session=session)
+    try:
+        frame = stock.history(
+            start=start, end=str(date.today()), auto_adjust=False, actions=False, timeout=min(TIMEOUT, download.TIMEOUT)
+        )
+    except (YFTickerMissingError, DownloadError):
+        raise
+    except Exception as error:
+        raise explain(error) from error
+    columns = {"Adj Close": "adj_close", "Close": "close", "Volume": "volume"}
+    frame = frame[list(columns)].rename(columns=columns).dropna()
+    if not len(frame):
+        raise YFTickerMissingError(ticker, "no price data found")
+    frame.insert(0, "symbol", ticker)
+    frame.insert(1, "date", frame.index.tz_localize(None).normalize().astype("datetime64[us]"))
+    return frame.reset_index(drop=True)
+
+
+def report(frames, missing):
+    """Say which stocks have no prices, and which stopped trading; nothing is padded."""
+    last = {ticker: frame["date"].iloc[-1] for ticker, frame in frames.items()}
+    ended = [f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)]
+    if missing:
+        print(f"no prices at Yahoo, delisted or misspelt: {', '.join(missing)}")
+    if ended:
+        print(f"prices end early, not padded: {', '.join(ended)}")
