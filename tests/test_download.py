@@ -1,6 +1,5 @@
 """Downloads against a loopback internet: the real clients, the real addresses, real TLS; every fault of the issue."""
 
-import gzip
 import hashlib
 import io
 import json
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 import zipfile
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
@@ -56,7 +54,7 @@ def yahoo_chart(path):
     symbol = re.search("chart/([^?]+)", path)[1]
     if symbol == "GONE":
         error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
-        return json.dumps({"chart": {"result": None, "error": error}}, separators=(",", ":")).encode()
+        return json.dumps({"chart": {"result": None, "error": error}}, separators=(",", ":")).encode(), 404
     days = DAYS[:700] if symbol == "ENDED" else DAYS
     stamps = [int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8]
     close = WALK[: len(days)].round(2).tolist()
@@ -169,7 +167,7 @@ def zip_bytes(*members):
 
 def vectors(dimension):
     generator = np.random.default_rng(dimension)
-    return "".join(f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n" for row in range(50))
+    return "".join(f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n" for row in range(200))
 
 
 TAR = tar_bytes(*((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2)))
@@ -215,6 +213,9 @@ def internet(tmp_path_factory):
         patch.setattr(download_archives, "IMDB_HASH", "md5:" + hashlib.md5(TAR).hexdigest())
         patch.setattr(download_archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(ZIP).hexdigest())
         yfinance.set_tz_cache_location(str(folder / "yfinance"))
+        from edgar.httpclient import HTTP_MGR  # after the settings above, some of which it reads once
+
+        patch.setattr(HTTP_MGR, "proxy", server.url)
         yield server
     server.shutdown()
     server.server_close()
@@ -323,7 +324,7 @@ def outcome(internet, tmp_path_factory):
                     result = "right data" + (f" after a wait of {max(naps):.0f} s" if naps else "")
                 except DownloadError as error:
                     assert error.step
-                    causes = re.sub(r" from [\w.]+|MSFT: |SP500: |IPGMFN: |[\d-]{20}: ", "", error.cause).split(" / ")
+                    causes = re.sub(r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause).split(" / ")
                     result = "error: " + " / ".join(dict.fromkeys(causes))
                 except KeyboardInterrupt:
                     result = "interrupted"
@@ -392,7 +393,9 @@ def no_dns(internet, source):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
             patch.setenv(name, "http://proxy.invalid:3128")
-        patch.setattr(edgar.httpclient.HTTP_MGR, "proxy", "http://proxy.invalid:3128")  # read once, at the import
+        from edgar.httpclient import HTTP_MGR
+
+        patch.setattr(HTTP_MGR, "proxy", "http://proxy.invalid:3128")
         yield
 
 
@@ -447,8 +450,319 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("source", OPTIONS)
-def test_fault(outcome, source, fault):
+def test_fault_does_no_harm(outcome, source, fault):
     result = outcome(source, fault)
-    print(source, "|", fault, "|", result)
     assert re.match("right data|error: |interrupted|does not apply", result)
-    open("/tmp/faults.txt", "a").write(f"{source} | {fault} | {result}\n")
+    if re.search(", once|then 200", fault):
+        assert result.startswith("right data")
+    elif result != "does not apply":
+        assert not result.startswith("right data") and "could not be read" not in result
+
+
+def fault_table(outcome):
+    """Markdown: one row a fault and outcome, with the sources that share it."""
+    lines = ["| fault | sources | outcome |", "|---|---|---|"]
+    for fault in FAULTS:
+        shared = {}
+        for source in OPTIONS:
+            result = outcome(source, fault).replace(f"of {source} is", "of it is")
+            shared.setdefault(re.sub(r" \([^()]* failed, 0 kept.*\)", "", result), []).append(source)
+        lines += [f"| {fault} | {', '.join(sources)} | {result} |" for result, sources in shared.items()]
+    return "\n".join(lines)
+
+
+def test_readme_has_the_table_of_faults(outcome):
+    """To renew the table: UPDATE_FAULTS=1 pytest tests/test_download.py"""
+    begin, end = "<!-- faults: made by tests/test_download.py -->\n", "\n<!-- end of faults -->"
+    text = README.read_text()
+    before, _, rest = text.partition(begin)
+    table, _, after = rest.partition(end)
+    if os.environ.get("UPDATE_FAULTS"):
+        README.write_text(before + begin + fault_table(outcome) + end + after)
+    else:
+        assert table == fault_table(outcome)
+
+
+# The archives
+
+
+OUTSIDE, LINK, BOMB = "leads out of the folder", "link or a device", "would unpack to more than"
+EVIL_TARS = {
+    "absolute": (OUTSIDE, [("/tmp/evil.txt", b"x")]),
+    "parent": (OUTSIDE, [("aclImdb/../../evil.txt", b"x")]),
+    "backslash": (OUTSIDE, [("aclImdb\\..\\..\\evil.txt", b"x")]),
+    "drive": (OUTSIDE, [("C:/evil.txt", b"x")]),
+    "symbolic link": (LINK, [("aclImdb/a", {"type": tarfile.SYMTYPE, "linkname": "/etc"})]),
+    "hard link": (LINK, [("aclImdb/a", {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"})]),
+    "device": (LINK, [("aclImdb/a", {"type": tarfile.CHRTYPE})]),
+    "expansion": (BOMB, [("aclImdb/a", bytes(5_000_000))]),
+}
+
+
+@pytest.mark.parametrize("kind", EVIL_TARS)
+def test_dangerous_tar_is_refused(internet, local, naps, monkeypatch, kind):
+    why, members = EVIL_TARS[kind]
+    body = tar_bytes(("aclImdb/good.txt", b"good"), *members)
+    monkeypatch.setattr(download_archives, "IMDB_HASH", "md5:" + hashlib.md5(body).hexdigest())
+    with internet.broken("instead", "aclImdb", body=body), pytest.raises(DownloadError, match=why):
+        download("imdb")
+    assert not (local / "aclImdb_v1.tar.gz").exists()
+
+
+def evil_zip(kind):
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    extra = {
+        "absolute": ("/tmp/evil.txt", "x"),
+        "parent": ("../evil.txt", "x"),
+        "drive": ("C:/evil.txt", "x"),
+        "symbolic link": (link, "/etc"),
+        "expansion": ("big", bytes(5_000_000)),
+    }
+    return zip_bytes(("glove.6B.100d.txt", "a 1"), extra[kind])
+
+
+@pytest.mark.parametrize("kind", ["absolute", "parent", "drive", "symbolic link", "expansion"])
+def test_dangerous_zip_is_refused(internet, local, naps, monkeypatch, kind):
+    body = evil_zip(kind)
+    monkeypatch.setattr(download_archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(body).hexdigest())
+    with internet.broken("instead", "glove.6B", body=body), pytest.raises(DownloadError, match=EVIL_TARS[kind][0]):
+        download("glove")
+    assert not (local / "glove.6B.100d.txt").exists()
+
+
+def test_zip_that_lies_about_a_size_or_lacks_the_dimension(tmp_path):
+    path = tmp_path / "small.zip"
+    path.write_bytes(ZIP)
+    with pytest.raises(DownloadError, match="damaged.*glove.6B.300d.txt"):
+        download_archives.unzip_member(path, "glove.6B.300d.txt", tmp_path / "glove.6B.300d.txt")
+    body = bytearray(zip_bytes(("a", words(1))))
+    size = len(words(1)).to_bytes(4, "little")
+    where = body.rindex(size)
+    body[where : where + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(body)
+    with pytest.raises(DownloadError, match="damaged"):
+        download_archives.unzip_member(path, "a", tmp_path / "a")
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_archive_goes_on_where_it_broke_off(internet, local, naps):
+    internet.log.clear()
+    with internet.broken("reset", "aclImdb", times=1):
+        download("imdb")
+    ranges = [headers.get("Range") for _, _, path, headers in internet.log]
+    assert ranges[0] is None and re.fullmatch(r"bytes=[1-9]\d+-", ranges[1]) and len(ranges) == 2
+    assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
+
+
+def test_next_run_goes_on_too(internet, local, naps):
+    with internet.broken("reset", "glove.6B"), pytest.raises(DownloadError):
+        download("glove")
+    internet.log.clear()
+    download("glove", dimensions=[50, 100])
+    assert [headers.get("Range", "")[:6] for _, _, path, headers in internet.log] == ["bytes="]
+    assert sorted(path.name for path in local.glob("glove*")) == ["glove.6B.100d.txt", "glove.6B.50d.txt", "glove.download.json"]
+    assert (local / "glove.6B.50d.txt").read_text() == vectors(50)
+
+
+def test_mirror_takes_over(internet, local, naps):
+    with internet.broken("404", "nlp.stanford.edu"):
+        assert "downloads.cs.stanford.edu" in download("glove")["origin"]
+    with internet.broken("404", "stanford.edu"):
+        assert "huggingface" in download("glove")["origin"] and "bcebos" in download("imdb")["origin"]
+
+
+def test_own_zip_spares_the_download(internet, local):
+    (local / "glove.6B.zip").write_bytes(ZIP)
+    internet.log.clear()
+    download("glove")
+    assert not internet.log and (local / "glove.6B.zip").exists() and (local / "glove.6B.100d.txt").read_text() == vectors(100)
+
+
+# The sources
+
+
+def test_fred_keeps_what_it_no_longer_serves(internet, local):
+    download("sp500")
+    later = fred_csv("SP500", DAYS[500:], WALK[500:] + 1)
+    with internet.broken("instead", "SP500", body=later):
+        download("sp500")
+    prices = load_sp500()
+    assert list(prices.columns) == ["close"] and prices.index.name == "date"
+    assert prices.index[0] == DAYS[0] and prices.index[-1] == DAYS[-1]
+    assert prices["close"].iloc[-1] == pytest.approx(WALK[-1] + 1, abs=0.01)
+    assert prices.attrs["source"]["origin"] == "SP500.csv" and "redistributed" in prices.attrs["source"]["licence"]
+
+
+@pytest.mark.parametrize("text", ["observation_date,SPX\n2020-01-01,1\n", "date\n", "observation_date,SP500\n2020-01-02,1\n2020-01-01,2\n"])
+def test_damaged_fred_file(local, text):
+    (local / "SP500.csv").write_text(text)
+    with pytest.raises(DataError, match="SP500.csv.*python -m data download sp500"):
+        load_sp500()
+
+
+def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, capsys):
+    (local / "list.txt").write_text("AAPL\nGONE ENDED")
+    record = download("prices", tickers_file=str(local / "list.txt"))
+    printed = capsys.readouterr().out
+    assert "delisted or misspelt: GONE" in printed and f"not padded: ENDED ({DAYS[699]:%Y-%m-%d})" in printed
+    assert record["missing"] == ["GONE"]
+    panel = load_stock_prices()
+    assert list(panel.columns) == ["AAPL", "ENDED"] and panel["ENDED"].last_valid_index() == DAYS[699]
+    assert panel["AAPL"].iloc[0] == pytest.approx(0.5 * WALK[0], abs=0.01)
+    assert load_stock_prices("volume")["AAPL"].eq(1000).all()
+
+
+def test_only_unknown_tickers(internet, local):
+    with pytest.raises(DownloadError, match="no prices for GONE"):
+        download("prices", tickers=["GONE"])
+
+
+def test_prices_resume_per_ticker_and_give_up_in_time(internet, local, naps):
+    tickers = ["AAPL", "R1", "R2", "R3", "R4"]
+    with internet.broken("404", "chart/R.*period1"), pytest.raises(DownloadError, match="R1, R2, R3 failed, 1 kept"):
+        download("prices", tickers=tickers)
+    assert not (local / "stock_prices.parquet").exists()
+    internet.log.clear()
+    download("prices", tickers=tickers)
+    paths = " ".join(path for _, _, path, _ in internet.log)
+    assert "R4?period1" in paths and "AAPL" not in paths
+    assert set(load_stock_prices().columns) == set(tickers)
+
+
+def test_filings_layout(internet, local):
+    download("filings", **OPTIONS["filings"])
+    rows = pd.read_parquet(local / "filings_10k.parquet")
+    assert list(rows.columns) == ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
+    assert rows["item"].tolist() == ["1A", "7", "7A"] * 2 and set(rows["accession"]) == set(ACCESSIONS[:2])
+    first = rows.iloc[0]
+    assert (first["ticker"], first["cik"], first["form"]) == ("AAPL", 320193, "10-K")
+    assert first["date_filed"] == pd.Timestamp("2021-02-03") and first["accepted"] == pd.Timestamp("2021-02-02 18:01:27")
+    assert first["text"].startswith("Item 1A. Risk Factors") and "Item 1B" not in first["text"] and words("1A" + ACCESSIONS[0]) in first["text"]
+
+
+def test_filings_resume_per_filing(internet, local, naps):
+    with internet.broken("404", ACCESSIONS[1]), pytest.raises(DownloadError, match=f"1 failed.*{ACCESSIONS[1]}"):
+        download("filings", **OPTIONS["filings"])
+    internet.log.clear()
+    download("filings", tickers=["AAPL"], years=(2021, 2023))
+    fetched = [path.rpartition("/")[2] for _, host, path, _ in internet.log if host == "www.sec.gov"]
+    assert sorted(fetched) == [f"{accession}.txt" for accession in ACCESSIONS[1:]]
+    assert {headers["User-Agent"] for _, _, _, headers in internet.log} == {IDENTITY}
+
+
+def test_filings_need_an_identity(internet, local, monkeypatch):
+    monkeypatch.setenv("EDGAR_IDENTITY", "")
+    internet.log.clear()
+    with pytest.raises(DownloadError, match="EDGAR_IDENTITY.*--identity"):
+        download("filings")
+    assert not internet.log
+
+
+def test_unknown_company(internet, local):
+    with pytest.raises(DownloadError, match="no 10-K sections 2021 to 2022 for NOSUCH"):
+        download("filings", tickers=["NOSUCH"], years=(2021, 2022))
+
+
+def test_edgar_gets_at_most_ten_requests_a_second(internet, local):
+    many = json.loads(submissions_json())
+    recent = many["filings"]["recent"]
+    many["filings"]["recent"] = {name: (values * 10)[:24] for name, values in recent.items()}
+    many["filings"]["recent"]["accessionNumber"] = [f"0000320193-21-{number:06}" for number in range(24)]
+    internet.log.clear()
+    with internet.broken("instead", "submissions/", body=json.dumps(many).encode()):
+        with pytest.raises(DownloadError), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(core, "GIVE_UP", 99)
+            patch.setitem(internet.pages, ("www.sec.gov", "/Archives/edgar/data/320193/"), b"<SEC-DOCUMENT> too short")
+            download("filings", tickers=["AAPL"], years=(2020, 2023))
+    times = np.array([when for when, *_ in internet.log])
+    assert len(times) == 25
+    assert max(((times >= start) & (times < start + 1)).sum() for start in times) <= 10
+
+
+# Waiting, commands, safety
+
+
+@pytest.mark.parametrize("value, low, high", [("7", 7, 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 0, 0)])
+def test_retry_after(value, low, high):
+    error = type("Answer", (Exception,), {"response": type("R", (), {"status_code": 429, "headers": {"Retry-After": value}})})()
+    assert low <= core.retry_after(error) <= high
+
+
+def test_waits_grow(internet, local, naps):
+    with internet.broken("500", "SP500"), pytest.raises(DownloadError):
+        download("sp500")
+    assert naps == [1, 2]
+
+
+def test_killed_download_leaves_nothing_in_the_way(internet, local):
+    """A process that dies in mid-body (kill -9) leaves neither a lock nor a file that a loader would read."""
+    command = [sys.executable, "-m", "data", "download", "imdb"]
+    with internet.broken("held", "aclImdb", times=1) as fault:
+        process = subprocess.Popen(command, cwd=README.parent.parent, stderr=subprocess.DEVNULL)
+        assert fault.started.wait(60)
+        with pytest.raises(DownloadError, match="another download"):
+            download("imdb")
+        process.kill()
+        process.wait()
+    assert not (local / "aclImdb_v1.tar.gz").exists()
+    download("imdb")
+    assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
+
+
+def test_commands(internet, local, capsys):
+    assert command_line.main(["download", "sp500"]) == 0
+    (local / "glove.6B.50d.txt").write_text("own 1.0\n")
+    assert command_line.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    for text in ("FRED SP500", "1,470 rows, 2015-01-02", "may not be redistributed", sha256(local / "SP500.csv"), "put there by hand"):
+        assert text in listed
+    assert command_line.main(["remove", "sp500"]) == 0 and command_line.main(["remove", "glove"]) == 0
+    printed = capsys.readouterr().out
+    assert "deleted" in printed and "SP500.csv" in printed and "files put there by hand stay" in printed
+    assert [path.name for path in local.iterdir() if not path.name.startswith(".")] == ["glove.6B.50d.txt"]
+
+
+def test_removal_spares_a_file_changed_by_hand(internet, local):
+    download("macro")
+    (local / "UMCSENT.csv").write_text("my own")
+    command_line.main(["remove", "macro"])
+    assert (local / "UMCSENT.csv").read_text() == "my own" and not (local / "IPGMFN.csv").exists()
+
+
+def test_command_reports_errors_and_interruptions(internet, local, naps, capsys):
+    with internet.broken("404", "SP500"):
+        assert command_line.main(["download", "sp500"]) == 1
+    assert "sp500: HTTP 404 (Not Found) from fred.stlouisfed.org" not in capsys.readouterr().out
+    with internet.broken("ctrl-c", "SP500", times=1):
+        assert command_line.main(["download", "sp500"]) == 130
+    assert "run the command again" in capsys.readouterr().err
+
+
+def test_filings_command_brings_prices_and_all_goes_on_after_an_error(internet, local, naps, capsys):
+    arguments = ["download", "filings", "--tickers", "AAPL", "--years", "2021", "2021", "--identity", IDENTITY]
+    assert command_line.main(arguments) == 0
+    assert load_stock_prices().columns.tolist() == ["AAPL"] and len(pd.read_parquet(local / "filings_10k.parquet")) == 3
+    with internet.broken("404", "chart|www.sec.gov|data.sec.gov"):
+        assert command_line.main(["download", "all"]) == 1
+    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {path.name for path in local.iterdir()}
+
+
+def test_no_local_folder(monkeypatch):
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    with pytest.raises(DownloadError, match="RNN_TRADING_DATA"):
+        download("sp500")
+
+
+def test_nothing_is_unpickled():
+    root = README.parent.parent
+    for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("notebooks/*.ipynb")]:
+        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), path.name
+
+
+def test_nothing_downloaded_is_tracked_by_git():
+    """The licences of most sources forbid to pass the files on."""
+    root = README.parent.parent
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True).stdout.split()
+    names = {Path(name).name for name in tracked}
+    assert not names & {"SP500.csv", "UMCSENT.csv", "IPGMFN.csv", "stock_prices.parquet", "filings_10k.parquet", "aclImdb_v1.tar.gz"}
