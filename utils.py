@@ -120,16 +120,16 @@ def make_panel_windows(returns, window, horizon=1, target=None):
     if not panel.columns.is_unique:
         raise ValueError(f"tickers must be unique, given twice: {list(panel.columns[panel.columns.duplicated()])}")
 
-    values = np.stack([_float32(frame).T for frame in features], axis=-1)  # (tickers, dates, features)
+    values = [_float32(frame) for frame in features]
     targets = _float32(target)[window + horizon - 1 :]
-    gap = np.isnan(values).any(axis=-1).T
+    gap = np.logical_or.reduce([np.isnan(feature) for feature in values])
     keep = _without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
     _check_any(keep, window, horizon)
     dates = panel.index.to_numpy()
     first, per_date = np.arange(len(keep)), np.count_nonzero(keep, axis=1)
     stock = np.broadcast_to(np.arange(panel.shape[1], dtype="int32"), keep.shape)
     return Windows(
-        X=_gather(values, window, keep),
+        X=_gather(np.stack([feature.T for feature in values], axis=-1), window, keep),
         y=targets[keep],
         input_end=np.repeat(dates[first + window - 1], per_date),
         target_date=np.repeat(dates[first + window + horizon - 1], per_date),
@@ -143,8 +143,11 @@ def _gather(values, window, keep):
     end = 0
     for day, listed in enumerate(keep):
         first, end = end, end + np.count_nonzero(listed)
-        # mode="clip" lets NumPy write straight into X; the positions are valid by construction
-        np.take(values[:, day : day + window], np.flatnonzero(listed), axis=0, out=X[first:end], mode="clip")
+        runs = values[:, day : day + window]
+        if end - first == len(runs):  # nobody is missing: a plain copy is faster
+            X[first:end] = runs
+        else:  # mode="clip" lets NumPy write straight into X; the positions are valid by construction
+            np.take(runs, np.flatnonzero(listed), axis=0, out=X[first:end], mode="clip")
     return X
 
 
@@ -172,7 +175,7 @@ def _check_steps(window, horizon, frame):
 
 def _float32(frame):
     try:
-        values = frame.to_numpy(dtype="float32", na_value=np.nan)
+        values = frame.to_numpy(dtype="float32")
     except (TypeError, ValueError) as error:
         raise ValueError(f"data must be numeric, given the types {sorted(set(map(str, frame.dtypes)))}") from error
     if (infinite := np.isinf(values)).any():
@@ -240,9 +243,8 @@ def score(task, model, metric, actual, predicted, **bootstrap):
     or "accuracy" (of a probability above 0.5); ``actual`` and ``predicted`` are arrays (samples,) without missing
     values; ``bootstrap`` holds options of ``bootstrap_interval``.
     """
-    function = METRICS[metric]
-    interval = bootstrap_interval(function, actual, predicted, **bootstrap)
-    return score_row(task, model, metric, function(actual, predicted), interval, len(actual))
+    interval = bootstrap_interval(METRICS[metric], actual, predicted, **bootstrap)
+    return score_row(task, model, metric, METRICS[metric](actual, predicted), interval, len(actual))
 
 
 def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **bootstrap):
@@ -257,8 +259,7 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
         return 1 - function(actual, predicted) / function(actual, baseline)
 
     interval = bootstrap_interval(skill, actual, predicted, baseline, **bootstrap)
-    value = skill(actual, predicted, baseline)
-    row = score_row(task, model, f"{metric}_skill", value, interval, len(actual))
+    row = score_row(task, model, f"{metric}_skill", skill(actual, predicted, baseline), interval, len(actual))
     return [score(task, model, metric, actual, predicted, **bootstrap), row]
 
 
@@ -469,9 +470,9 @@ def plot_scoreboard(scores, metric, ax=None):
     rows = [row for row in scores if row["metric"] == metric]
     ax = ax or plt.subplots(figsize=(9, 0.4 * len(rows) + 1.2))[1]
     for position, row in enumerate(rows):
-        ax.plot([row["low"], row["high"]], [position] * 2, color="C0", lw=2)
-        ax.plot(row["value"], position, "o", color="C0")
-    ax.set(title="Scores with 95 % intervals", xlabel=metric, yticks=range(len(rows)), yticklabels=[row["model"] for row in rows])
+        ax.plot([row["low"], row["value"], row["high"]], [position] * 3, "o-", lw=2, color="C0", markevery=[1])
+    ax.set(title="Scores with 95 % intervals", xlabel=metric)
+    ax.set_yticks(range(len(rows)), [row["model"] for row in rows])
     ax.invert_yaxis()
     return ax
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import data
-from data.source import ROOT, sha256
+from data.source import ROOT, local_file, local_folder, sha256
 
 DAYS = pd.bdate_range("2020-01-01", periods=6)
 
@@ -35,6 +35,10 @@ def index_prices():
 def stock_rows():
     rows = pd.DataFrame({"symbol": ["A", "B"] * 6, "date": np.repeat(DAYS, 2), "adj_close": np.arange(12.0) + 1})
     return rows.assign(volume=10.0)
+
+
+def test_empty_folder_name_means_no_local_data(bundled):
+    assert local_folder() is None and local_file("pyproject.toml") is None
 
 
 def test_bundled_sp500(bundled, capsys):

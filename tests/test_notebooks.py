@@ -34,17 +34,18 @@ def headings(notebook):
 
 
 def uses_of_the_test_set(source):
-    """Names, attributes and keys in ``source`` that belong to the test set."""
-    found = set()
+    """Names, attributes, arguments and keys in ``source`` that are called test or end in _test."""
+    names = set()
     for node in ast.walk(ast.parse(source)):
-        names = [
-            node.id if isinstance(node, ast.Name) else None,
-            node.attr if isinstance(node, ast.Attribute) else None,
-            node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None,
-            node.arg if isinstance(node, (ast.arg, ast.keyword)) else None,
-        ]
-        found |= {name for name in names if name and re.fullmatch(r"(?:\w+_)?test", name.lower())}
-    return found
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, (ast.arg, ast.keyword)) and node.arg:
+            names.add(node.arg)
+        elif isinstance(node, ast.Subscript):
+            names |= {part.value for part in ast.walk(node.slice) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    return {name for name in names if re.fullmatch(r"(?:\w+_)?test", name.lower())}
 
 
 def before_the_test_section(notebook):

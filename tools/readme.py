@@ -1,8 +1,10 @@
-"""Render the tables of README.md from results/ and the data catalogue: ``python -m tools.readme``."""
+"""Render README.md from results/, notebook 01 and the data catalogue: ``python -m tools.readme``."""
 
+import base64
 import json
 import re
 
+import nbformat
 import pandas as pd
 
 from data.catalog import DATASETS
@@ -41,7 +43,16 @@ def rendered(text):
     return text
 
 
+def picture():
+    """PNG of the volatility forecast in notebook 01."""
+    notebook = nbformat.read(ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb", as_version=4)
+    cell = next(cell for cell in notebook.cells if "Log daily volatility: actual" in cell.source)
+    return base64.b64decode(next(output.data["image/png"] for output in cell.outputs if "data" in output))
+
+
 def render():
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs" / "volatility.png").write_bytes(picture())
     path = ROOT / "README.md"
     path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
 
