@@ -57,7 +57,7 @@ def select(numbers):
 
 def start(path, parameters):
     command = [sys.executable, "-m", "papermill", str(path), str(BUILD / path.name), "--cwd", str(NOTEBOOKS)]
-    options = ["--no-progress-bar", "--log-level", "ERROR", *parameters]
+    options = ["--kernel", "python3", "--no-progress-bar", "--log-level", "ERROR", *parameters]
     log = open(BUILD / f"{path.stem}.log", "w")
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
 
@@ -85,7 +85,7 @@ def execute(paths, parameters):
                 running.remove(run)
                 if run.process.returncode:
                     sys.exit(failure(run))
-                say(f"{run.source.stem}  {run.seconds:.0f} s")
+                say(f"{run.source.stem}  {run.seconds:.0f} s, {len(running) + len(waiting)} to go")
                 write_html(BUILD / run.source.name)
     finally:
         for run in running:
