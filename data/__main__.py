@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import io
 import sys
+from datetime import date
 
 import data
 from data.catalog import DATASETS
@@ -17,6 +18,9 @@ def main(arguments=None):
     command = {"download": download_datasets, "list": list_datasets, "remove": remove_dataset}[options.pop("command")]
     try:
         return command(**options)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted; what arrived is kept: run the command again to go on", file=sys.stderr)
         return 130
@@ -28,14 +32,16 @@ def parser():
     commands.add_parser("list", help="what is present, from where, dates, size, hash, licence")
     command = commands.add_parser("remove", help="delete what was downloaded")
     command.add_argument("name", choices=DATASETS)
-    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(dest="name", required=True)
+    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(
+        dest="name", required=True
+    )
     for name, dataset in DATASETS.items():
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
             source.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
         if name == "prices":
             source.add_argument("--tickers-file", metavar="FILE", help="tickers separated by white space")
-            source.add_argument("--start", metavar="YYYY-MM-DD", help="first day, default 1990-01-01")
+            source.add_argument("--start", metavar="YYYY-MM-DD", type=day, help="first day, default 1990-01-01")
         if name == "glove":
             source.add_argument("--dimensions", nargs="+", type=int, choices=(50, 100, 200, 300), help="default: 100")
         if name == "filings":
@@ -43,6 +49,11 @@ def parser():
             source.add_argument("--identity", metavar='"NAME E-MAIL"', help="for the SEC; default: EDGAR_IDENTITY")
     sources.add_parser("all", help="all of them, with the default options")
     return top
+
+
+def day(text):
+    """A date as YYYY-MM-DD."""
+    return str(date.fromisoformat(text))
 
 
 def download_datasets(name, **options):
@@ -59,6 +70,8 @@ def download_datasets(name, **options):
         except DataError as error:
             print(f"{each}: {error}", file=sys.stderr)
             status = 1
+            if name != "all":
+                break
     return status
 
 
@@ -107,12 +120,10 @@ def content(dataset):
 
 def remove_dataset(name):
     """Delete what a download left."""
-    try:
-        deleted = remove(name)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print("\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)")
+    deleted = remove(name)
+    print(
+        "\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)"
+    )
     return 0
 
 

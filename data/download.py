@@ -97,7 +97,9 @@ def download(name, **options):
             raise explain(error) from error
     if failed:
         causes = "; ".join(f"{item}: {cause}" for item, cause in failed.items())
-        raise DownloadError(f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest")
+        raise DownloadError(
+            f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest"
+        )
     return record
 
 
@@ -113,6 +115,8 @@ def locked(name):
             yield folder
     except filelock.Timeout as error:
         raise DownloadError(f"another download or removal of {name} is running", "wait for it to end") from error
+    except OSError as error:
+        raise explain(error) from error
 
 
 @contextmanager
@@ -196,7 +200,9 @@ def older_rows(path, name):
     try:
         return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
     except (ValueError, OSError) as error:
-        raise DownloadError(f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it") from error
+        raise DownloadError(
+            f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it"
+        ) from error
 
 
 def store_rows(path, rows, origin, dates, **notes):
@@ -257,6 +263,8 @@ def explain(error):
         return DownloadError(f"HTTP {status} ({phrase}){host_of(error)}", step)
     if isinstance(error, OSError) and error.errno in FULL:
         return DownloadError("no space left to write the file", "free some disk space, then run the command again")
+    if isinstance(error, OSError) and error.filename is not None:
+        return DownloadError(f"{error.filename}: {error.strerror}", "choose another folder with RNN_TRADING_DATA")
     for pattern, cause, step in CAUSES:
         if re.search(pattern, str(error)):
             return DownloadError(cause + host_of(error), step)
@@ -278,5 +286,6 @@ def reject_page(content):
         raise DownloadError("the answer was empty", "run the command again later")
     if content.lstrip()[:200].lower().startswith((b"<html", b"<!doctype html")):
         raise DownloadError(
-            "an HTML page came instead of data", "open the address in a browser to read it, and run the command again later"
+            "an HTML page came instead of data",
+            "open the address in a browser to read it, and run the command again later",
         )

@@ -44,9 +44,9 @@ def fetch(series):
     frame = reader.read().rename_axis("observation_date")
     index = frame.index
     if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
-        raise DownloadError(f"the dates are not sorted days")
+        raise DownloadError("the dates are not sorted days")
     if frame[series].dtype != "float64" or frame[series].count() < 2:
-        raise DownloadError(f"the values are not numbers")
+        raise DownloadError("the values are not numbers")
     return frame
 
 
@@ -76,7 +76,9 @@ def sp500(folder, partial):
             older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis("observation_date")
             frame = pd.concat([older[older.index < frame.index[0]], frame])
         except (ValueError, KeyError, TypeError) as error:
-            raise DownloadError(f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it") from error
+            raise DownloadError(
+                f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it"
+            ) from error
     return store(folder, {"SP500": frame}, "FRED SP500 (ten years at a time)")
 
 

@@ -14,7 +14,10 @@ from data import download
 from data.download import DownloadError, explain, older_rows, one_by_one, part, patiently, reject_page, store_rows
 
 START = "1990-01-01"
-TICKERS = "AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM".split()  # the bundled ones
+TICKERS = [  # the bundled ones
+    *("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO"),
+    *("LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM"),
+]
 TIMEOUT = 10  # seconds for a whole answer; curl notices Ctrl-C only between packets
 A_DAY = 24 * 3600  # seconds for which a ticker that arrived in a failed run is used
 
@@ -51,7 +54,8 @@ def prices(folder, partial, tickers=None, tickers_file=None, start=START):
 
     Complete days only: the running day is left out. Stocks of an earlier download that are not asked for now stay.
     """
-    tickers = list(tickers or (Path(tickers_file).read_text().split() if tickers_file else TICKERS))
+    tickers = tickers or (Path(tickers_file).read_text().split() if tickers_file else TICKERS)
+    tickers = list(dict.fromkeys(map(str.upper, tickers)))
     target = folder / "stock_prices.parquet"
     older = older_rows(target, "prices")
     parts = partial / start
@@ -102,7 +106,9 @@ def history(ticker, start, session):
 def report(frames, missing):
     """Say which stocks have no prices, and which stopped trading; nothing is padded."""
     last = {ticker: frame["date"].iloc[-1] for ticker, frame in frames.items()}
-    ended = [f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)]
+    ended = [
+        f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)
+    ]
     if missing:
         print(f"no prices at Yahoo, delisted or misspelt: {', '.join(missing)}")
     if ended:

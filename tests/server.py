@@ -105,7 +105,10 @@ class Handler(BaseHTTPRequestHandler):
             parts = urlsplit(path)
             host, path = parts.hostname, path.partition(parts.netloc)[2]
         self.server.log.append((time.monotonic(), host, path, dict(self.headers)))
-        page = next((page for (name, pattern), page in self.server.pages.items() if name == host and re.match(pattern, path)), None)
+        page = next(
+            (page for (name, pattern), page in self.server.pages.items() if name == host and re.match(pattern, path)),
+            None,
+        )
         page = page(path) if callable(page) else page
         body, status = page if isinstance(page, tuple) else (page, 200)
         fault = self.server.fault

@@ -1,5 +1,6 @@
 """Downloads against a loopback internet: the real clients, the real addresses, real TLS; every fault of the issue."""
 
+import gc
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -16,20 +18,21 @@ import zipfile
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 import yfinance
+from server import Internet
 from yfinance.data import YfData
 
 import data.__main__ as command_line
-from data import download_archives, load_sp500, load_stock_prices
 from data import download as core
+from data import download_archives, load_sp500, load_stock_prices
 from data.download import DownloadError, download
 from data.source import DataError, sha256
-
-from server import Internet
 
 README = Path(core.__file__).with_name("README.md")
 HOSTS = (
@@ -51,16 +54,28 @@ def fred_csv(series, dates, values):
 
 
 def yahoo_chart(path):
-    symbol = re.search("chart/([^?]+)", path)[1]
+    return chart_of(re.search("chart/([^?]+)", path)[1])
+
+
+@cache
+def chart_of(symbol):
     if symbol == "GONE":
         error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
         return json.dumps({"chart": {"result": None, "error": error}}, separators=(",", ":")).encode(), 404
     days = DAYS[:700] if symbol == "ENDED" else DAYS
-    stamps = [int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8]
+    stamps = [
+        int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8
+    ]
     close = WALK[: len(days)].round(2).tolist()
     meta = {"currency": "USD", "symbol": symbol, "exchangeName": "NMS", "instrumentType": "EQUITY", "gmtoffset": -18000}
     meta |= {"timezone": "EST", "exchangeTimezoneName": "America/New_York", "regularMarketTime": stamps[-1]}
-    meta |= {"regularMarketPrice": close[-1], "priceHint": 2, "dataGranularity": "1d", "range": "", "validRanges": ["1d", "max"]}
+    meta |= {
+        "regularMarketPrice": close[-1],
+        "priceHint": 2,
+        "dataGranularity": "1d",
+        "range": "",
+        "validRanges": ["1d", "max"],
+    }
     quotes = {name: close for name in ("open", "high", "low", "close")} | {"volume": [1000] * len(days)}
     adjusted = [{"adjclose": [0.5 * price for price in close]}]
     result = [{"meta": meta, "timestamp": stamps, "indicators": {"quote": [quotes], "adjclose": adjusted}}]
@@ -72,6 +87,7 @@ def words(seed, count=4000):
     return " ".join("".join(generator.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(count))
 
 
+@cache
 def submission(accession):
     year = 2000 + int(accession[11:13])
     sections = {
@@ -83,7 +99,8 @@ def submission(accession):
         "8": "Financial Statements and Supplementary Data",
     }
     body = "".join(
-        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: {words(item + accession)}.</p>" for item, title in sections.items()
+        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: {words(item + accession)}.</p>"
+        for item, title in sections.items()
     )
     return f"""<SEC-DOCUMENT>{accession}.txt : {year}0203
 <SEC-HEADER>{accession}.hdr.sgml : {year}0203
@@ -129,12 +146,26 @@ def submissions_json():
         "form": ["10-K"] * 3,
         "size": [9000] * 3,
     }
-    blank = dict.fromkeys(("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"), [""] * 3)
+    blank = dict.fromkeys(
+        ("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"), [""] * 3
+    )
     flags = dict.fromkeys(("isXBRL", "isInlineXBRL"), [0] * 3)
-    company = {"cik": "0000320193", "entityType": "operating", "name": "Apple Inc.", "tickers": ["AAPL"], "exchanges": ["Nasdaq"]}
-    blank_company = dict.fromkeys(("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"), "")
-    blank_company |= dict.fromkeys(("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), "") | {"flags": "", "formerNames": []}
-    address = dict.fromkeys(("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), "")
+    company = {
+        "cik": "0000320193",
+        "entityType": "operating",
+        "name": "Apple Inc.",
+        "tickers": ["AAPL"],
+        "exchanges": ["Nasdaq"],
+    }
+    blank_company = dict.fromkeys(
+        ("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"), ""
+    )
+    blank_company |= dict.fromkeys(
+        ("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), ""
+    ) | {"flags": "", "formerNames": []}
+    address = dict.fromkeys(
+        ("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), ""
+    )
     addresses = {"mailing": address, "business": address}
     flags_company = {"insiderTransactionForOwnerExists": 0, "insiderTransactionForIssuerExists": 1}
     filings = {"recent": columns | blank | flags, "files": []}
@@ -170,7 +201,9 @@ def vectors(dimension):
     return "".join(f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n" for row in range(200))
 
 
-TAR = tar_bytes(*((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2)))
+TAR = tar_bytes(
+    *((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2))
+)
 ZIP = zip_bytes(*((f"glove.6B.{dimension}d.txt", vectors(dimension)) for dimension in (50, 100)))
 
 
@@ -269,16 +302,27 @@ def naps(monkeypatch):
 
 def older_data(folder):
     """What an earlier download might have left, with content that a new one replaces, and content that it keeps."""
-    (folder / "SP500.csv").write_bytes(fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0)))
+    (folder / "SP500.csv").write_bytes(
+        fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0))
+    )
     months = pd.date_range("1978-01-01", periods=500, freq="MS")
     for series in ("UMCSENT", "IPGMFN"):
         (folder / f"{series}.csv").write_bytes(fred_csv(series, months, np.full(500, 80.0)))
     (folder / "aclImdb_v1.tar.gz").write_bytes(tar_bytes(("aclImdb/old.txt", b"old")))
     (folder / "glove.6B.100d.txt").write_text("old 0.1\n")
     days = pd.date_range("2014-12-01", periods=30, unit="us")
-    prices = [pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0}) for symbol in ("MSFT", "IBM")]
+    prices = [
+        pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0}) for symbol in ("MSFT", "IBM")
+    ]
     pd.concat(prices).to_parquet(folder / "stock_prices.parquet", index=False)
-    filing = {"ticker": "IBM", "cik": 51143, "form": "10-K", "date_filed": pd.Timestamp("2019-02-26"), "item": "7", "text": "old"}
+    filing = {
+        "ticker": "IBM",
+        "cik": 51143,
+        "form": "10-K",
+        "date_filed": pd.Timestamp("2019-02-26"),
+        "item": "7",
+        "text": "old",
+    }
     pd.DataFrame([filing]).to_parquet(folder / "filings_10k.parquet", index=False)
 
 
@@ -324,7 +368,9 @@ def outcome(internet, tmp_path_factory):
                     result = "right data" + (f" after a wait of {max(naps):.0f} s" if naps else "")
                 except DownloadError as error:
                     assert error.step
-                    causes = re.sub(r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause).split(" / ")
+                    causes = re.sub(
+                        r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause
+                    ).split(" / ")
                     result = "error: " + " / ".join(dict.fromkeys(causes))
                 except KeyboardInterrupt:
                     result = "interrupted"
@@ -357,20 +403,41 @@ def served(kind, **options):
     return lambda internet, source: internet.broken(kind, WHERE[source], **options)
 
 
-def stalled(**options):
+def stalled(timeout, **options):
     @contextmanager
     def spoil(internet, source):
         with pytest.MonkeyPatch.context() as patch, internet.broken("stall", WHERE[source], **options):
-            patch.setattr(core, "TIMEOUT", 0.5)
+            patch.setattr(core, "TIMEOUT", timeout)
             yield
 
     return spoil
 
 
+@contextmanager
+def ctrl_c(internet, source):
+    """A real SIGINT while the body is awaited.
+
+    A test runner may have set it to be ignored, and a garbage collection with the callback of JAX may swallow it.
+    """
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch, internet.broken("ctrl-c", WHERE[source], times=1):
+            patch.setattr(core, "TIMEOUT", 1.5)
+            yield
+    finally:
+        gc.enable()
+        signal.signal(signal.SIGINT, handler)
+
+
 def truncated(internet, source):
     if source in ARCHIVES:
         return internet.broken("instead", WHERE[source], body=ARCHIVES[source][:-1000])
-    return internet.broken("instead", WHERE[source], body=submission(ACCESSIONS[1])[:9000]) if source == "filings" else None
+    return (
+        internet.broken("instead", WHERE[source], body=submission(ACCESSIONS[1])[:9000])
+        if source == "filings"
+        else None
+    )
 
 
 def wrong_hash(internet, source):
@@ -434,16 +501,18 @@ FAULTS = {
     "connection reset in mid-body, once": served("reset", times=1),
     "connection reset in mid-body, for ever": served("reset"),
     "connection closed in mid-body, once": served("cut", times=1),
-    "stalled body, once": stalled(times=1),
-    "stalled body, for ever": stalled(),
+    "stalled body, once": stalled(1.5, times=1),
+    "stalled body, for ever": stalled(0.4),
     "truncated archive or filing": truncated,
     "wrong hash": wrong_hash,
-    "HTML page instead of data": served("instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"),
+    "HTML page instead of data": served(
+        "instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"
+    ),
     "empty answer": served("instead", body=b""),
     "renamed column": renamed,
     "no DNS": no_dns,
     "full disk": full_disk,
-    "Ctrl-C in mid-body": served("ctrl-c", times=1),
+    "Ctrl-C in mid-body": ctrl_c,
     "two downloads at once": at_once,
 }
 
@@ -561,8 +630,23 @@ def test_next_run_goes_on_too(internet, local, naps):
     internet.log.clear()
     download("glove", dimensions=[50, 100])
     assert [headers.get("Range", "")[:6] for _, _, path, headers in internet.log] == ["bytes="]
-    assert sorted(path.name for path in local.glob("glove*")) == ["glove.6B.100d.txt", "glove.6B.50d.txt", "glove.download.json"]
+    assert sorted(path.name for path in local.glob("glove*")) == [
+        "glove.6B.100d.txt",
+        "glove.6B.50d.txt",
+        "glove.download.json",
+    ]
     assert (local / "glove.6B.50d.txt").read_text() == vectors(50)
+
+
+def test_server_without_ranges_makes_it_start_anew(internet, local, naps):
+    with internet.broken("reset", "aclImdb"), pytest.raises(DownloadError):
+        download("imdb")
+    assert next((local / ".imdb.partial").iterdir()).stat().st_size
+    internet.log.clear()
+    with internet.broken("instead", "aclImdb", body=TAR):  # the whole with status 200, whatever range was asked for
+        download("imdb")
+    assert len(internet.log) == 1
+    assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
 
 
 def test_mirror_takes_over(internet, local, naps):
@@ -576,7 +660,8 @@ def test_own_zip_spares_the_download(internet, local):
     (local / "glove.6B.zip").write_bytes(ZIP)
     internet.log.clear()
     download("glove")
-    assert not internet.log and (local / "glove.6B.zip").exists() and (local / "glove.6B.100d.txt").read_text() == vectors(100)
+    assert not internet.log and (local / "glove.6B.100d.txt").read_text() == vectors(100)
+    assert sorted(path.name for path in local.glob("glove.6B.*")) == ["glove.6B.100d.txt", "glove.6B.zip"]
 
 
 # The sources
@@ -594,7 +679,18 @@ def test_fred_keeps_what_it_no_longer_serves(internet, local):
     assert prices.attrs["source"]["origin"] == "SP500.csv" and "redistributed" in prices.attrs["source"]["licence"]
 
 
-@pytest.mark.parametrize("text", ["observation_date,SPX\n2020-01-01,1\n", "date\n", "observation_date,SP500\n2020-01-02,1\n2020-01-01,2\n"])
+def test_downloaded_macro_series_are_read(internet, local):
+    from data.macro import load_macro
+
+    download("macro")
+    macro = load_macro()
+    assert list(macro.columns) == ["sentiment", "ip"] and macro.index[0] == pd.Timestamp("1978-01-01")
+    assert macro["sentiment"].iloc[[0, -1]].tolist() == [50, 100] and macro["ip"].iloc[[0, -1]].tolist() == [100, 50]
+
+
+@pytest.mark.parametrize(
+    "text", ["observation_date,SPX\n2020-01-01,1\n", "date\n", "observation_date,SP500\n2020-01-02,1\n2020-01-01,2\n"]
+)
 def test_damaged_fred_file(local, text):
     (local / "SP500.csv").write_text(text)
     with pytest.raises(DataError, match="SP500.csv.*python -m data download sp500"):
@@ -613,6 +709,19 @@ def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, cap
     assert load_stock_prices("volume")["AAPL"].eq(1000).all()
 
 
+def test_prices_leave_the_running_day_out(internet, local):
+    """Yahoo puts the price of the moment at the end of a daily series."""
+    internet.log.clear()
+    download("prices", tickers=["AAPL"], start="2000-01-03")
+    query = next(path for _, _, path, _ in internet.log if "period1" in path)
+    first, last = (
+        pd.Timestamp(int(re.search(f"{name}=(\\d+)", query)[1]), unit="s", tz="UTC") for name in ("period1", "period2")
+    )
+    first, last = first.tz_convert("America/New_York"), last.tz_convert("America/New_York")
+    assert first == pd.Timestamp("2000-01-03", tz="America/New_York")
+    assert last == last.normalize() and last <= pd.Timestamp.now("UTC") + pd.Timedelta(days=1)
+
+
 def test_only_unknown_tickers(internet, local):
     with pytest.raises(DownloadError, match="no prices for GONE"):
         download("prices", tickers=["GONE"])
@@ -624,7 +733,8 @@ def test_prices_resume_per_ticker_and_give_up_in_time(internet, local, naps):
         download("prices", tickers=tickers)
     assert not (local / "stock_prices.parquet").exists()
     internet.log.clear()
-    download("prices", tickers=tickers)
+    YfData.cache_get.cache_clear()
+    download("prices", tickers=[ticker.lower() for ticker in tickers])
     paths = " ".join(path for _, _, path, _ in internet.log)
     assert "R4?period1" in paths and "AAPL" not in paths
     assert set(load_stock_prices().columns) == set(tickers)
@@ -637,8 +747,10 @@ def test_filings_layout(internet, local):
     assert rows["item"].tolist() == ["1A", "7", "7A"] * 2 and set(rows["accession"]) == set(ACCESSIONS[:2])
     first = rows.iloc[0]
     assert (first["ticker"], first["cik"], first["form"]) == ("AAPL", 320193, "10-K")
-    assert first["date_filed"] == pd.Timestamp("2021-02-03") and first["accepted"] == pd.Timestamp("2021-02-02 18:01:27")
-    assert first["text"].startswith("Item 1A. Risk Factors") and "Item 1B" not in first["text"] and words("1A" + ACCESSIONS[0]) in first["text"]
+    assert first["date_filed"] == pd.Timestamp("2021-02-03")
+    assert first["accepted"] == pd.Timestamp("2021-02-02 18:01:27")
+    assert first["text"].startswith("Item 1A. Risk Factors") and "Item 1B" not in first["text"]
+    assert words("1A" + ACCESSIONS[0]) in first["text"]
 
 
 def test_filings_resume_per_filing(internet, local, naps):
@@ -649,6 +761,9 @@ def test_filings_resume_per_filing(internet, local, naps):
     fetched = [path.rpartition("/")[2] for _, host, path, _ in internet.log if host == "www.sec.gov"]
     assert sorted(fetched) == [f"{accession}.txt" for accession in ACCESSIONS[1:]]
     assert {headers["User-Agent"] for _, _, _, headers in internet.log} == {IDENTITY}
+    internet.log.clear()
+    download("filings", tickers=["AAPL"], years=(2021, 2023))
+    assert {host for _, host, _, _ in internet.log} == {"data.sec.gov"}
 
 
 def test_filings_need_an_identity(internet, local, monkeypatch):
@@ -656,6 +771,7 @@ def test_filings_need_an_identity(internet, local, monkeypatch):
     internet.log.clear()
     with pytest.raises(DownloadError, match="EDGAR_IDENTITY.*--identity"):
         download("filings")
+    assert command_line.main(["download", "filings"]) == 1
     assert not internet.log
 
 
@@ -680,12 +796,22 @@ def test_edgar_gets_at_most_ten_requests_a_second(internet, local):
     assert max(((times >= start) & (times < start + 1)).sum() for start in times) <= 10
 
 
+def test_the_limit_holds_against_the_environment(internet):
+    script = (
+        "import sys; from data.download_filings import connect; connect(sys.argv[1]);"
+        "from edgar.httpclient import HTTP_MGR; print(HTTP_MGR.request_per_sec_limit)"
+    )
+    environment = os.environ | {"EDGAR_RATE_LIMIT_PER_SEC": "50"}
+    command = [sys.executable, "-c", script, IDENTITY]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == "9"
+
+
 # Waiting, commands, safety
 
 
 @pytest.mark.parametrize("value, low, high", [("7", 7, 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 0, 0)])
 def test_retry_after(value, low, high):
-    error = type("Answer", (Exception,), {"response": type("R", (), {"status_code": 429, "headers": {"Retry-After": value}})})()
+    error = requests.HTTPError(response=SimpleNamespace(status_code=429, headers={"Retry-After": value}))
     assert low <= core.retry_after(error) <= high
 
 
@@ -693,6 +819,12 @@ def test_waits_grow(internet, local, naps):
     with internet.broken("500", "SP500"), pytest.raises(DownloadError):
         download("sp500")
     assert naps == [1, 2]
+
+
+def test_long_waits_are_left_to_the_reader(internet, local, naps):
+    with internet.broken("429", "SP500", retry_after="3600"), pytest.raises(DownloadError, match="wait 3600 seconds"):
+        download("sp500")
+    assert naps == []
 
 
 def test_killed_download_leaves_nothing_in_the_way(internet, local):
@@ -715,7 +847,13 @@ def test_commands(internet, local, capsys):
     (local / "glove.6B.50d.txt").write_text("own 1.0\n")
     assert command_line.main(["list"]) == 0
     listed = capsys.readouterr().out
-    for text in ("FRED SP500", "1,470 rows, 2015-01-02", "may not be redistributed", sha256(local / "SP500.csv"), "put there by hand"):
+    for text in (
+        "FRED SP500",
+        "1,470 rows, 2015-01-02",
+        "may not be redistributed",
+        sha256(local / "SP500.csv"),
+        "put there by hand",
+    ):
         assert text in listed
     assert command_line.main(["remove", "sp500"]) == 0 and command_line.main(["remove", "glove"]) == 0
     printed = capsys.readouterr().out
@@ -734,7 +872,7 @@ def test_command_reports_errors_and_interruptions(internet, local, naps, capsys)
     with internet.broken("404", "SP500"):
         assert command_line.main(["download", "sp500"]) == 1
     assert "sp500: HTTP 404 (Not Found) from fred.stlouisfed.org" not in capsys.readouterr().out
-    with internet.broken("ctrl-c", "SP500", times=1):
+    with ctrl_c(internet, "sp500"):
         assert command_line.main(["download", "sp500"]) == 130
     assert "run the command again" in capsys.readouterr().err
 
@@ -745,24 +883,40 @@ def test_filings_command_brings_prices_and_all_goes_on_after_an_error(internet, 
     assert load_stock_prices().columns.tolist() == ["AAPL"] and len(pd.read_parquet(local / "filings_10k.parquet")) == 3
     with internet.broken("404", "chart|www.sec.gov|data.sec.gov"):
         assert command_line.main(["download", "all"]) == 1
-    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {path.name for path in local.iterdir()}
+    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {
+        path.name for path in local.iterdir()
+    }
 
 
-def test_no_local_folder(monkeypatch):
-    monkeypatch.setenv("RNN_TRADING_DATA", "")
-    with pytest.raises(DownloadError, match="RNN_TRADING_DATA"):
+@pytest.mark.parametrize("folder", ["", "no such folder", "/sys"])
+def test_no_folder_to_write_to(monkeypatch, capsys, folder):
+    if folder == "/sys" and not Path(folder).is_dir():
+        pytest.skip("/sys, where nobody may write, exists on Linux only")
+    monkeypatch.setenv("RNN_TRADING_DATA", folder)
+    with pytest.raises(DataError, match="RNN_TRADING_DATA"):
         download("sp500")
+    assert command_line.main(["remove", "sp500"]) == 1
+    assert "RNN_TRADING_DATA" in capsys.readouterr().err
 
 
 def test_nothing_is_unpickled():
     root = README.parent.parent
     for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("notebooks/*.ipynb")]:
-        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), path.name
+        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), (
+            path.name
+        )
 
 
 def test_nothing_downloaded_is_tracked_by_git():
     """The licences of most sources forbid to pass the files on."""
     root = README.parent.parent
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True).stdout.split()
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
     names = {Path(name).name for name in tracked}
-    assert not names & {"SP500.csv", "UMCSENT.csv", "IPGMFN.csv", "stock_prices.parquet", "filings_10k.parquet", "aclImdb_v1.tar.gz"}
+    assert not names & {
+        "SP500.csv",
+        "UMCSENT.csv",
+        "IPGMFN.csv",
+        "stock_prices.parquet",
+        "filings_10k.parquet",
+        "aclImdb_v1.tar.gz",
+    }
