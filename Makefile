@@ -40,8 +40,8 @@ test: $(READY)  ## unit and property tests, checks of the notebooks, and nbval o
 lab: $(READY)  ## JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-data: $(READY)  ## what data is present, where it comes from, its licence
-	$(BIN)/python -m data list
+data: $(READY)  ## download every data set from its live source into local/ (python -m data list shows them)
+	$(BIN)/python -m data download all
 
 refresh: $(READY)  ## re-execute the notebooks in place on bundled data; update results/ and the README tables
 	$(BUNDLED) $(BIN)/python -m tools.notebooks refresh $(NB)
