@@ -3,17 +3,16 @@
 The functions under test are taken out of the notebook itself, so that what is tested is what the reader sees.
 """
 
-import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from notebook_code import functions
 
 import utils
 
@@ -22,22 +21,8 @@ utils.quiet_backend()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "00_how_recurrent_networks_work.ipynb"
 WITHIN = 1e-5
-
-
-def notebook_functions():
-    """Run the cells of the notebook that hold nothing but function definitions; return their names."""
-    names = {"np": np, "keras": keras, "layers": layers}
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type == "code":
-            statements = ast.parse(cell.source).body
-            if all(isinstance(statement, ast.FunctionDef) for statement in statements):
-                exec(cell.source, names)
-    return names
-
-
-notebook = notebook_functions()
+notebook = functions("00")
 CELLS = {
     "SimpleRNN": (layers.SimpleRNN, {}, notebook["simple_rnn"]),
     "LSTM": (layers.LSTM, {}, notebook["lstm"]),
