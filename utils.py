@@ -364,7 +364,6 @@ def quiet_backend():
     TensorFlow logs while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442).
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no retracing warnings: several models are intended
     standard_error = os.dup(2)
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 2)
@@ -373,6 +372,7 @@ def quiet_backend():
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no retracing warnings: several models are intended
 
 
 def fit_over_seeds(build, fit, seeds):
