@@ -43,7 +43,7 @@ def load_macro():
     if not paths[1].is_file():
         raise damaged(paths[1], "is missing beside UMCSENT.csv", "macro")
     series = [_read(path, [path.stem]) for path in paths]
-    return _record(pd.concat(series, axis=1).sort_index(), "local", "your own copy", paths)
+    return _record(pd.concat(series, axis=1, sort=False).sort_index(), "local", "your own copy", paths)
 
 
 def make_csv():
