@@ -1,9 +1,10 @@
 """Loaders of the data sets. Each prints its source in one line and keeps it in ``attrs["source"]``."""
 
 from data.catalog import DATASETS
+from data.filings import load_filings
 from data.macro import load_macro
 from data.prices import load_stock_prices
 from data.source import DataError, Source
 from data.sp500 import load_sp500
 
-__all__ = ["DATASETS", "DataError", "Source", "load_macro", "load_sp500", "load_stock_prices"]
+__all__ = ["DATASETS", "DataError", "Source", "load_filings", "load_macro", "load_sp500", "load_stock_prices"]
