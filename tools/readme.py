@@ -12,6 +12,10 @@ from data.source import ROOT
 from utils import score_table
 
 
+ROW = ["task", "model", "metric", "value", "low", "high", "n"]
+TASKS = 4  # shown of each notebook, the first ones
+
+
 def notebook_table():
     """One line a task: its first metric for all models, in the order of the notebook (baselines first)."""
     lines = ["| notebook | task | metric | scores with 95 % intervals | seconds | MB |", "|---|---|---|---|---|---|"]
@@ -19,7 +23,10 @@ def notebook_table():
         result = json.loads(path.read_text())
         name = f"[{result['notebook']}](notebooks/{result['notebook']}.ipynb)"
         cost = f"{result['seconds']:.0f} | {result['peak_mb']}"
-        for task, rows in pd.DataFrame(result["scores"]).groupby("task", sort=False):
+        by_task = pd.DataFrame(result["scores"], columns=ROW).groupby("task", sort=False)
+        if not result["scores"]:
+            lines.append(f"| {name} | prepares data | | | {cost} |")
+        for task, rows in list(by_task)[:TASKS]:
             metric = rows["metric"].iloc[0]
             table = score_table(rows[rows["metric"] == metric].to_dict("records"))[metric]
             scores = "<br>".join(f"{model}: {text}" for (_, model), text in table.items())
