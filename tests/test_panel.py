@@ -1,0 +1,389 @@
+"""The stock panel: robust on panels nobody tuned to, blind to the future, at chance without signal, awake with one.
+
+The cells of notebooks 02 and 03 are executed here as they stand, on made-up panels.
+"""
+
+import json
+import re
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import nbformat
+import pandas as pd
+import pytest
+
+import data
+import data.panel
+import data.windows
+import utils
+from data.panel import check_prices, ranks_by_date, returns, suspect_ticks, weekly_prices
+from data.source import ROOT, DataError, Source
+
+SOURCE = Source(
+    name="prices", kind="bundled", origin="made up", licence="none", first=None, last=None, rows=0, sha256="0" * 64
+)
+DAYS = pd.bdate_range("2009-01-01", "2015-12-31", name="date")
+VALIDATION, TEST = "2013-01-01", "2014-01-01"
+
+
+def made_up_prices(stocks=12, seed=0):
+    """Random walks with a common part, positive, complete."""
+    generator = np.random.default_rng(seed)
+    moves = 0.02 * generator.standard_normal((len(DAYS), stocks)) + 0.01 * generator.standard_normal((len(DAYS), 1))
+    columns = pd.Index([f"T{number:02}" for number in range(stocks)], name="ticker")
+    return pd.DataFrame(50 * np.exp(moves.cumsum(axis=0)), DAYS, columns)
+
+
+def run_cells(number, until, parameters, without=(), **replaced):
+    """Execute the code cells of a notebook up to a heading, without some sections; returns its names.
+
+    Names that the notebook imports may be replaced.
+    """
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    namespace, heading = {}, ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"^##+ .*", cell.source, flags=re.MULTILINE) or [heading])[-1]
+            if heading == until:
+                break
+        elif heading not in without:
+            exec(compile(cell.source, path.name, "exec"), namespace)
+            if "parameters" in cell.metadata.get("tags", []):
+                namespace.update(parameters)
+            namespace.update({name: value for name, value in replaced.items() if name in namespace})
+            plt.close("all")
+    return namespace
+
+
+def build_dataset(prices):
+    """What notebook 02 would write for these prices: (weekly windows, details), (daily windows, details)."""
+    prices.attrs["source"] = SOURCE
+    saved = {}
+
+    def load(field="adj_close"):
+        if field != "adj_close":
+            raise DataError("no volume")
+        return prices
+
+    def save(name, windows, features, source, **details):
+        saved[name] = windows, dict(details, features=list(features))
+        path = ROOT / "pyproject.toml"  # any file: the notebook prints its size
+        return path
+
+    parameters = {"VALIDATION_START": VALIDATION}
+    run_cells("02", "## What would have gone wrong", parameters, load_stock_prices=load, save_windows=save)
+    return saved
+
+
+# ------------------------------------------------------------------------------------------------- weeks
+
+
+def test_a_week_is_stamped_with_its_last_trading_day():
+    prices = made_up_prices().drop(pd.to_datetime(["2010-04-02", "2011-07-04", "2011-07-08", "2011-07-07"]))
+    weekly = weekly_prices(prices)
+    assert pd.Timestamp("2010-04-01") in weekly.index and pd.Timestamp("2011-07-06") in weekly.index
+    assert weekly.index.isin(prices.index).all() and weekly.index.is_unique
+    pd.testing.assert_frame_equal(weekly, prices.loc[weekly.index], check_freq=False)
+
+
+def test_a_week_in_progress_is_left_out():
+    prices = made_up_prices()
+    assert DAYS[-1].day_name() == "Thursday"
+    assert weekly_prices(prices).index[-1] == pd.Timestamp("2015-12-25")
+    assert weekly_prices(prices[:"2015-12-25"]).index[-1] == pd.Timestamp("2015-12-25")
+    with pytest.raises(ValueError, match="at least one week that is over"):
+        weekly_prices(prices[:"2009-01-01"])
+
+
+def test_a_halted_stock_is_missing_and_a_delisted_one_stops():
+    prices = made_up_prices()
+    prices.loc["2010-03-08":"2010-03-12", "T00"] = np.nan  # a whole week
+    prices.loc["2012-05-09":, "T01"] = np.nan  # dies on a Wednesday
+    change = returns(weekly_prices(prices))
+    missing = change.index[change["T00"].isna()][1:]
+    assert missing.strftime("%Y-%m-%d").tolist() == ["2010-03-12", "2010-03-19"]
+    assert change["T01"].last_valid_index() == pd.Timestamp("2012-05-11")
+    expected = prices.loc["2012-05-08", "T01"] / prices.loc["2012-05-04", "T01"] - 1
+    assert change.loc["2012-05-11", "T01"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda prices: prices.iloc[::-1], "sorted from old to new"),
+        (lambda prices: prices.iloc[[0, 1, 1, 2]], "without duplicates"),
+        (lambda prices: prices.set_axis(["T00"] * 12, axis=1), "tickers must be unique"),
+        (lambda prices: prices * np.where(DAYS == DAYS[3], 0.0, 1.0)[:, None], r"positive and finite, given 0.0 for T00 on 2009-01-06"),
+        (lambda prices: -prices, "positive and finite, given -"),
+        (lambda prices: prices * np.where(DAYS == DAYS[3], np.inf, 1.0)[:, None], "positive and finite, given inf"),
+        (lambda prices: prices.astype(str) + " $", "must be numbers"),
+        (lambda prices: prices.iloc[:0], r"trading days × tickers, given \(0, 12\)"),
+        (lambda prices: prices.reset_index(drop=True), "DatetimeIndex"),
+        (lambda prices: prices["T00"], "must be a DataFrame"),
+    ],
+)
+@pytest.mark.parametrize("function", [check_prices, weekly_prices])
+def test_bad_prices_are_refused(function, damage, message):
+    with pytest.raises(ValueError, match=message):
+        function(damage(made_up_prices()))
+
+
+# ------------------------------------------------------------------------------------------------- errors
+
+
+def test_suspect_ticks_are_found_and_crises_are_not():
+    prices = made_up_prices()
+    prices.loc["2012-03-07", "T03"] *= 2  # one wrong price: there and back again
+    prices.loc["2011-08-10":, "T04"] *= 0.5  # a split that was never applied
+    prices.loc["2010-06-01":, :] *= 0.8  # a crash of all stocks
+    found = suspect_ticks(prices).stack()
+    assert {(str(day.date()), ticker) for day, ticker in found[found].index} == {
+        ("2012-03-07", "T03"), ("2012-03-08", "T03"), ("2011-08-10", "T04"),
+    }  # fmt: skip
+
+
+def test_suspect_ticks_do_not_look_ahead():
+    prices = made_up_prices()
+    prices.loc["2012-03-07", "T03"] *= 2
+    for cut in pd.to_datetime(["2012-03-06", "2012-03-07", "2012-03-08", "2013-01-01"]):
+        pd.testing.assert_frame_equal(suspect_ticks(prices[:cut]), suspect_ticks(prices)[:cut], check_freq=False)
+
+
+def test_a_tick_is_missing_in_its_own_week_only():
+    prices = made_up_prices()
+    suspect = pd.DataFrame(False, DAYS, prices.columns)
+    suspect.loc["2012-03-07", "T03"] = suspect.loc["2015-12-29", "T05"] = True  # the second after the last whole week
+    weekly = weekly_prices(prices)
+    plain, cleaned = returns(weekly), returns(weekly, suspect)
+    changed = (plain.notna() & cleaned.isna()).stack()
+    assert list(changed[changed].index) == [(pd.Timestamp("2012-03-09"), "T03")]
+    daily = returns(prices, suspect)
+    assert np.isnan(daily.loc["2012-03-07", "T03"]) and daily["T03"].isna().sum() == 2
+
+
+# -------------------------------------------------------------------------------------------------- ranks
+
+
+def test_ranks_are_those_of_pandas_within_a_date():
+    generator = np.random.default_rng(0)
+    dates = np.repeat(DAYS[:30].to_numpy(), generator.integers(1, 9, 30))
+    X = generator.integers(0, 5, (len(dates), 4)).astype(float)  # with ties
+    groups = pd.DataFrame(X).groupby(dates)
+    count = groups.transform("count")
+    expected = ((groups.rank() - 0.5) / count - 0.5) * np.sqrt(12)
+    np.testing.assert_allclose(ranks_by_date(X, dates), expected, atol=1e-6)
+
+
+# --------------------------------------------------------------------------------------- the data set of 02
+
+
+def hostile_prices():
+    """Late listing, delisting, holidays, a gap, a stock with one price, an empty column, and a wrong price."""
+    prices = made_up_prices()
+    prices.loc[:"2011-06-30", "T00"] = np.nan
+    prices.loc["2012-05-09":, "T01"] = np.nan
+    prices.loc["2010-03-08":"2010-03-12", "T02"] = np.nan
+    prices["T03"] = prices["T03"].where(prices.index == "2011-01-05")
+    prices["T04"] = np.nan
+    prices.loc["2011-08-10", "T05"] *= 3
+    return prices.drop(pd.to_datetime(["2010-04-02", "2011-11-24", "2012-07-04", "2014-07-04"]))
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    prices = hostile_prices()
+    return prices, build_dataset(prices)
+
+
+def test_hostile_panel_gives_sound_windows(hostile):
+    prices, saved = hostile
+    windows, details = saved["weekly"]
+    ticker = np.asarray(windows.ticker)
+    assert np.isfinite(windows.X).all() and np.isfinite(windows.y).all() and details["features"] == ["return", "rank", "path"]
+    assert set(ticker) == set(prices.columns) - {"T03", "T04"}
+    assert windows.input_end[ticker == "T00"].min() >= pd.Timestamp("2012-06-29")  # 52 returns after the listing
+    assert windows.target_date[ticker == "T01"].max() == pd.Timestamp("2012-05-11")
+    ends = pd.DatetimeIndex(windows.input_end[ticker == "T02"])
+    assert not ((ends >= "2010-03-05") & (ends < "2011-03-11")).any(), "a window spans the gap"
+    assert (windows.target_date > windows.input_end).all() and np.isin(windows.input_end, prices.index).all()
+
+
+def test_the_outcome_is_raw_and_tradable(hostile):
+    prices, saved = hostile
+    windows, details = saved["weekly"]
+    ticker, ends = np.asarray(windows.ticker), pd.DatetimeIndex(windows.input_end)
+    wrong = (ticker == "T05") & (windows.input_end == np.datetime64("2011-08-05"))
+    assert wrong.sum() == 1, "a week with a suspect price stays an outcome"
+    assert not ((ticker == "T05") & (ends >= "2011-08-12") & (ends < "2012-08-03")).any(), "but is no input"
+    for sample in np.random.default_rng(0).choice(len(windows), 200, replace=False):
+        series = prices[ticker[sample]].dropna()
+        first, last = series[: windows.input_end[sample]].iloc[-1], series[: windows.target_date[sample]].iloc[-1]
+        assert windows.y[sample] == pytest.approx(last / first - 1, abs=1e-6)
+        entry, leave = (prices[ticker[sample]][date:].iloc[1:2] for date in (windows.input_end[sample], windows.target_date[sample]))
+        delayed = leave.iloc[0] / entry.iloc[0] - 1
+        assert details["delayed_return"][sample] == pytest.approx(delayed, abs=1e-6, nan_ok=True)
+
+
+def test_labels_and_clip_limits(hostile):
+    _, saved = hostile
+    windows, details = saved["weekly"]
+    np.testing.assert_array_equal(details["up"], windows.y > 0)
+    median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
+    np.testing.assert_array_equal(details["beats_median"], windows.y > median)
+    assert windows.y.max() > windows.X[:, :, 0].max(), "inputs are clipped, outcomes are not"
+
+
+@pytest.mark.parametrize("cut", ["2013-06-05", "2014-10-03"])
+def test_the_future_changes_no_window_before_it(hostile, cut):
+    prices, saved = hostile
+    changed = prices.copy()
+    later = changed.index > cut
+    generator = np.random.default_rng(1)
+    changed[later] = generator.permutation(changed[later].to_numpy(), axis=0) * generator.uniform(0.5, 2, later.sum())[:, None]
+    again = build_dataset(changed)
+    for name in ("weekly", "daily"):
+        (before, details), (after, other_details) = saved[name], again[name]
+        known, still = before.target_date <= np.datetime64(cut), after.target_date <= np.datetime64(cut)
+        assert known.sum() > 1000
+        for field in ("X", "y", "input_end", "target_date"):
+            np.testing.assert_array_equal(getattr(before, field)[known], getattr(after, field)[still])
+        np.testing.assert_array_equal(details["up"][known], other_details["up"][still])
+        inputs_known, inputs_still = before.input_end <= np.datetime64(cut), after.input_end <= np.datetime64(cut)
+        assert [*before.input_end[inputs_known][:5]] == [*after.input_end[inputs_still][:5]]
+
+
+def test_panels_without_a_window_are_refused():
+    with pytest.raises(ValueError, match="at least 53 rows"):
+        build_dataset(made_up_prices().iloc[:100])
+    every_seventh = np.where(DAYS.isocalendar().week % 10 == 0, np.nan, 1)[:, None]
+    with pytest.raises(ValueError, match="free of missing values"):
+        build_dataset(made_up_prices() * every_seventh)
+
+
+# ----------------------------------------------------------------------------------- the file between 02 and 03
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.windows, "FOLDER", tmp_path)
+    monkeypatch.setattr(data.windows, "ROOT", tmp_path)
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    return tmp_path
+
+
+def test_windows_survive_the_file(hostile, folder, capsys):
+    _, saved = hostile
+    windows, details = saved["weekly"]
+    features = details["features"]
+    data.windows.save_windows("weekly", windows, features, SOURCE, up=details["up"])
+    loaded, frame = data.windows.load_windows("weekly")
+    for field in ("X", "y", "input_end", "target_date"):
+        np.testing.assert_array_equal(getattr(loaded, field), getattr(windows, field))
+    np.testing.assert_array_equal(np.asarray(loaded.ticker), np.asarray(windows.ticker))
+    np.testing.assert_array_equal(frame["up"], details["up"])
+    assert frame.attrs == {"source": SOURCE, "features": features}
+    assert capsys.readouterr().out == f"{SOURCE}\n"
+    assert [path.name for path in folder.iterdir()] == ["weekly.parquet"]
+
+
+def test_a_file_that_is_absent_damaged_or_of_other_prices(hostile, folder):
+    with pytest.raises(DataError, match=r"weekly.parquet is not there.*make notebooks NB=02"):
+        data.windows.load_windows("weekly")
+    windows, details = hostile[1]["weekly"]
+    path = data.windows.save_windows("weekly", windows, details["features"], Source(SOURCE, kind="local"))
+    with pytest.raises(DataError, match="made from local prices.*make notebooks NB=02"):
+        data.windows.load_windows("weekly")
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match="is damaged.*make notebooks NB=02"):
+        data.windows.load_windows("weekly")
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(DataError, match="is damaged.*make notebooks NB=02"):
+        data.windows.load_windows("weekly")
+
+
+# -------------------------------------------------------------------------------------- the network of 03
+
+
+def ranked_panel(signal, seed=0, stocks=30):
+    """Windows of random returns. ``signal`` moves the next week: down after a good week, and up after an extreme one.
+
+    The first part is linear in last week's rank; the second is even in it, so that no linear model sees it.
+    """
+    generator = np.random.default_rng(seed)
+    weeks = pd.date_range("2009-01-02", "2015-12-25", freq="W-FRI")
+    values = 0.03 * generator.standard_normal((len(weeks), stocks))
+    for week in range(1, len(weeks)):
+        rank = values[week - 1].argsort().argsort() / (stocks - 1) - 0.5
+        values[week] += signal * (8 * rank**2 - rank)
+    panel = utils.make_panel_windows(pd.DataFrame(values, weeks, [f"T{number:02}" for number in range(stocks)]), 52)
+    change = panel.X[:, :, 0]
+    ranks = [ranks_by_date(numbers, panel.input_end) for numbers in (change, change.cumsum(axis=1))]
+    return replace(panel, X=np.stack([change, *ranks], axis=-1))
+
+
+def run_direction(windows, until, **parameters):
+    """Notebook 03 on these windows, with one seed, up to a heading."""
+    median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
+    details = pd.DataFrame({"up": windows.y > 0, "beats_median": windows.y > median})
+    details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
+    parameters |= dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256)
+    without = ("### Does the calendar help?", "### The ticker embedding")
+    return run_cells("03", until, parameters, without, load_windows=lambda name: (windows, details))
+
+
+def test_planted_signal_is_found_and_the_future_changes_no_prediction():
+    windows = ranked_panel(signal=0.01)
+    names = run_direction(windows, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    ic = names["summary"]("beats_median", names["split"].validation)["weekly IC"]
+    assert ic["logistic on path"] > 0.02
+    assert ic["stacked LSTM"] > ic["logistic on path"] + 0.05, "the network finds what no linear model sees"
+
+    last = names["split"].validation.stop
+    changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
+    changed.X[last:] = np.random.default_rng(2).permutation(changed.X[last:]) * 3
+    changed.y[last:] *= -5
+    again = run_direction(changed, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    for target in names["TARGETS"]:
+        for model, forecast in names["forecasts"][target].items():
+            np.testing.assert_array_equal(forecast[:last], again["forecasts"][target][model][:last], err_msg=model)
+
+
+def test_shuffled_labels_give_chance():
+    windows = ranked_panel(signal=0.01)
+    shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
+    names = run_direction(shuffled, "## Scoreboard", EPOCHS=2)
+    rows = [row for row in names["scores"] if row["model"] in ("stacked LSTM", "logistic regression", "logistic on path")]
+    assert len(rows) == 18
+    for row in rows:
+        chance = {"auc": 0.5, "ic": 0.0, "accuracy": 0.5}[row["metric"]]
+        assert abs(row["value"] - chance) < 0.06, row
+        assert row["low"] - 0.02 < chance < row["high"] + 0.02, row
+
+
+def test_interval_of_the_auc_is_that_of_resampled_weeks():
+    """The quick count over pairs of weeks equals scikit-learn's AUC, whatever weeks are drawn."""
+    from sklearn.metrics import roc_auc_score
+
+    (path,) = (ROOT / "notebooks").glob("03_*.ipynb")
+    cell = next(c.source for c in nbformat.read(path, as_version=4).cells if c.source.startswith("def auc_by_weeks"))
+    namespace = {"np": np}
+    exec(cell, namespace)
+    generator = np.random.default_rng(0)
+    dates = np.repeat(np.arange(20), generator.integers(2, 9, 20))
+    actual, predicted = generator.integers(0, 2, len(dates)), generator.integers(0, 30, len(dates)) / 30
+    pairs, up, down = namespace["auc_by_weeks"](actual, predicted, dates)
+    for _ in range(5):
+        drawn = generator.integers(0, 20, 20)
+        rows = np.concatenate([np.flatnonzero(dates == week) for week in drawn])
+        times = np.bincount(drawn, minlength=20)
+        quick = times @ pairs @ times / ((times @ up) * (times @ down))
+        assert quick == pytest.approx(roc_auc_score(actual[rows], predicted[rows]))
+
+
+def test_full_scores_come_from_the_same_notebooks():
+    for path in (ROOT / "results" / "full").glob("0[34]_*.json"):
+        full, bundled = (json.loads((ROOT / "results" / kind / path.name).read_text()) for kind in ("full", "bundled"))
+        tasks = [{(row["task"], row["model"], row["metric"]) for row in result["scores"]} for result in (full, bundled)]
+        assert tasks[0] == tasks[1]
+        assert re.search(r"\(local\)", full["source"])
