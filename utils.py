@@ -389,8 +389,8 @@ def fit_over_seeds(build, fit, seeds):
     weights, kept = [], []
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        model.set_weights(build().get_weights())
-        for variable, value in zip(model.optimizer.variables, fresh):
+        initial = [*build().variables, *fresh]  # the weights, the random state of dropout, the optimizer
+        for variable, value in zip([*model.variables, *model.optimizer.variables], initial):
             variable.assign(value)
         kept.append(fit(model))
         weights.append(model.get_weights())
