@@ -44,16 +44,17 @@ def run_cells(number, until, parameters, without=(), **replaced):
     namespace, heading = {}, ""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
-            heading = (re.findall(r"^##+ .*", cell.source, flags=re.MULTILINE) or [heading])[-1]
-            if heading == until:
-                break
+            headings = re.findall(r"^##+ .*", cell.source, flags=re.MULTILINE)
+            heading = [heading, *headings][-1]
+            if until in headings:
+                return namespace
         elif heading not in without:
             exec(compile(cell.source, path.name, "exec"), namespace)
             if "parameters" in cell.metadata.get("tags", []):
                 namespace.update(parameters)
             namespace.update({name: value for name, value in replaced.items() if name in namespace})
             plt.close("all")
-    return namespace
+    raise AssertionError(f"{path.name} has no heading {until!r}")
 
 
 def build_dataset(prices):
@@ -305,7 +306,7 @@ def test_a_file_that_is_absent_damaged_or_of_other_prices(hostile, folder):
 # -------------------------------------------------------------------------------------- the network of 03
 
 
-def ranked_panel(signal, seed=0, stocks=30):
+def ranked_panel(signal, seed=0, stocks=20):
     """Windows of random returns. ``signal`` moves the next week: down after a good week, and up after an extreme one.
 
     The first part is linear in last week's rank; the second is even in it, so that no linear model sees it.
@@ -327,14 +328,14 @@ def run_direction(windows, until, **parameters):
     median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
     details = pd.DataFrame({"up": windows.y > 0, "beats_median": windows.y > median})
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
-    parameters |= dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256)
+    parameters = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256) | parameters
     without = ("### Does the calendar help?", "### The ticker embedding")
     return run_cells("03", until, parameters, without, load_windows=lambda name: (windows, details))
 
 
 def test_planted_signal_is_found_and_the_future_changes_no_prediction():
-    windows = ranked_panel(signal=0.01)
-    names = run_direction(windows, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    windows = ranked_panel(signal=0.03)
+    names = run_direction(windows, "### Does the calendar help?", EPOCHS=10, DROPOUT=0.1, BATCH=128)
     ic = names["summary"]("beats_median", names["split"].validation)["weekly IC"]
     assert ic["logistic on path"] > 0.02
     assert ic["stacked LSTM"] > ic["logistic on path"] + 0.05, "the network finds what no linear model sees"
@@ -343,20 +344,21 @@ def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
     changed.X[last:] = np.random.default_rng(2).permutation(changed.X[last:]) * 3
     changed.y[last:] *= -5
-    again = run_direction(changed, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    again = run_direction(changed, "### Does the calendar help?", EPOCHS=10, DROPOUT=0.1, BATCH=128)
     for target in names["TARGETS"]:
         for model, forecast in names["forecasts"][target].items():
             np.testing.assert_array_equal(forecast[:last], again["forecasts"][target][model][:last], err_msg=model)
 
 
 def test_shuffled_labels_give_chance():
-    windows = ranked_panel(signal=0.01)
+    windows = ranked_panel(signal=0.03)
     shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
     names = run_direction(shuffled, "## Scoreboard", EPOCHS=2)
     rows = [row for row in names["scores"] if row["model"] in ("stacked LSTM", "logistic regression", "logistic on path")]
-    assert len(rows) == 18
+    rows = [row for row in rows if row["metric"] != "accuracy"]  # at chance it is the share of the larger class
+    assert len(rows) == 12
     for row in rows:
-        chance = {"auc": 0.5, "ic": 0.0, "accuracy": 0.5}[row["metric"]]
+        chance = {"auc": 0.5, "ic": 0.0}[row["metric"]]
         assert abs(row["value"] - chance) < 0.06, row
         assert row["low"] - 0.02 < chance < row["high"] + 0.02, row
 
