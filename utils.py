@@ -21,7 +21,7 @@ import sklearn
 import statsmodels.api as sm
 from arch.bootstrap import StationaryBootstrap
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
+from sklearn.metrics import roc_auc_score
 from statsmodels.tsa.stattools import diebold_mariano_test
 
 ROOT = Path(__file__).resolve().parent
@@ -227,12 +227,12 @@ def split_by_date(windows, validation_start, test_start):
 
 # ---------------------------------------------------------------------------------------------------- scores
 
-METRICS = {
-    "rmse": root_mean_squared_error,
-    "mae": mean_absolute_error,
-    "r2": r2_score,
+METRICS = {  # of arrays (samples,); in plain NumPy, because a bootstrap calls them a thousand times
+    "rmse": lambda actual, predicted: np.sqrt(np.mean((actual - predicted) ** 2)),
+    "mae": lambda actual, predicted: np.mean(np.abs(actual - predicted)),
+    "r2": lambda actual, predicted: 1 - np.mean((actual - predicted) ** 2) / np.var(actual),
     "auc": roc_auc_score,
-    "accuracy": lambda actual, predicted: accuracy_score(actual, np.asarray(predicted) > 0.5),
+    "accuracy": lambda actual, predicted: np.mean(actual == (predicted > 0.5)),
 }
 
 
@@ -244,7 +244,7 @@ def score(task, model, metric, actual, predicted, **bootstrap):
     values; ``bootstrap`` holds options of ``bootstrap_interval``.
     """
     interval = bootstrap_interval(METRICS[metric], actual, predicted, **bootstrap)
-    return score_row(task, model, metric, METRICS[metric](actual, predicted), interval, len(actual))
+    return score_row(task, model, metric, METRICS[metric](_finite(actual), _finite(predicted)), interval, len(actual))
 
 
 def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **bootstrap):
@@ -253,14 +253,14 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
     Skill is 1 for a perfect forecast, 0 for one as good as the baseline, negative for a worse one. Its interval
     resamples both forecasts together, so that it is a paired comparison. Arguments and result as ``score``.
     """
-    function = METRICS[metric]
 
     def skill(actual, predicted, baseline):
-        return 1 - function(actual, predicted) / function(actual, baseline)
+        return 1 - METRICS[metric](actual, predicted) / METRICS[metric](actual, baseline)
 
-    interval = bootstrap_interval(skill, actual, predicted, baseline, **bootstrap)
-    row = score_row(task, model, f"{metric}_skill", skill(actual, predicted, baseline), interval, len(actual))
-    return [score(task, model, metric, actual, predicted, **bootstrap), row]
+    arrays = [_finite(array) for array in (actual, predicted, baseline)]
+    interval = bootstrap_interval(skill, *arrays, **bootstrap)
+    skill_row = score_row(task, model, f"{metric}_skill", skill(*arrays), interval, len(actual))
+    return [score(task, model, metric, actual, predicted, **bootstrap), skill_row]
 
 
 def score_row(task, model, metric, value, interval, n):

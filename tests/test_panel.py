@@ -359,3 +359,32 @@ def test_full_scores_come_from_the_same_notebooks():
         tasks = [{(row["task"], row["model"], row["metric"]) for row in result["scores"]} for result in (full, bundled)]
         assert tasks[0] == tasks[1]
         assert re.search(r"\(local\)", full["source"])
+
+
+def test_planted_signal_is_found_and_the_future_changes_no_prediction():
+    windows = ranked_panel(signal=0.03)
+    names = run_direction(windows, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    ic = names["summary"]("beats_median", names["split"].validation)["weekly IC"]
+    assert ic["stacked LSTM"] > ic["logistic on path"] + 0.05, "the network finds what no linear model sees"
+
+    last = names["split"].validation.stop
+    changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
+    changed.X[last:] = np.random.default_rng(2).permutation(changed.X[last:]) * 3
+    changed.y[last:] *= -5
+    again = run_direction(changed, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    for target in names["TARGETS"]:
+        for model, forecast in names["forecasts"][target].items():
+            np.testing.assert_array_equal(forecast[:last], again["forecasts"][target][model][:last], err_msg=model)
+
+
+def test_shuffled_labels_give_chance():
+    windows = ranked_panel(signal=0.03)
+    shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
+    names = run_direction(shuffled, "## Scoreboard", EPOCHS=2)
+    models = "stacked LSTM", "logistic regression", "logistic on path"
+    rows = [row for row in names["scores"] if row["model"] in models and row["metric"] != "accuracy"]
+    assert len(rows) == 12
+    for row in rows:
+        chance = {"auc": 0.5, "ic": 0.0}[row["metric"]]
+        assert abs(row["value"] - chance) < 0.06, row
+        assert row["low"] - 0.02 < chance < row["high"] + 0.02, row

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 import utils
 
@@ -82,11 +83,23 @@ def test_skill_of_perfect_and_of_equal_forecasts():
 
 def test_each_metric_against_a_known_value():
     actual, predicted = np.array([0, 0, 1, 1.0]), np.array([0.1, 0.6, 0.4, 0.9])
-    expected = {"rmse": np.sqrt(0.185), "mae": 0.4 - 0.025, "r2": 1 - 0.74, "auc": 0.75, "accuracy": 0.5}
-    expected["mae"] = np.abs(actual - predicted).mean()
+    expected = {"rmse": np.sqrt(0.185), "mae": 0.35, "r2": 1 - 0.74, "auc": 0.75, "accuracy": 0.5}
     for metric, value in expected.items():
         assert utils.METRICS[metric](actual, predicted) == pytest.approx(value), metric
     assert set(expected) == set(utils.METRICS)
+
+
+def test_metrics_agree_with_scikit_learn():
+    actual, predicted = rng.normal(size=50), rng.normal(size=50)
+    library = {"rmse": root_mean_squared_error, "mae": mean_absolute_error, "r2": r2_score}
+    for metric, function in library.items():
+        assert utils.METRICS[metric](actual, predicted) == pytest.approx(function(actual, predicted)), metric
+
+
+def test_scores_compare_by_position_not_by_index():
+    actual, baseline = pd.Series(rng.normal(size=30)), pd.Series(rng.normal(size=30), range(5, 35))
+    assert utils.score("task", "model", "mae", actual, pd.Series(actual.to_numpy(), range(9, 39)))["value"] == 0
+    assert utils.forecast_scores("task", "model", actual, baseline, baseline)[1]["value"] == 0
 
 
 def test_diebold_mariano_agrees_with_its_definition():
