@@ -1,7 +1,8 @@
 """Timings as ratios, on whatever machine this is: ``make bench``.
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against Keras' own
-windowing over the same panel, and against the row-by-row loop people write, on a slice small enough to finish.
+windowing over the same panel, and against the row-by-row loop people write, on a slice small enough to finish; the
+network of notebook 03 against PyTorch.
 """
 
 import statistics
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import utils
+from tools.bench_lstm import bench_lstm
 
 TICKERS, WEEKS, STEPS = 2489, 522, 52
 
@@ -86,3 +88,4 @@ if __name__ == "__main__":
     utils.quiet_backend()
     bench_windows()
     bench_rivals()
+    bench_lstm()
