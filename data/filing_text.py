@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dask.distributed import Client, LocalCluster, as_completed
+from dask.distributed import Client, as_completed
 from gensim.models.phrases import npmi_scorer
 from tqdm import tqdm
 
@@ -279,10 +279,11 @@ def _training(name, folder, end):
     table = pq.read_table(folder / name, columns=["date_filed", "tokens", "lengths"])
     table = table.filter(pa.array(table["date_filed"].to_numpy() < end))
     tokens, lengths = (table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths"))
-    return _part_words(folder / name), tokens, np.repeat(np.arange(len(lengths)), lengths)
+    return words_of_part(folder / name), tokens, np.repeat(np.arange(len(lengths)), lengths)
 
 
-def _part_words(path):
+def words_of_part(path):
+    """The words that the tokens of a part stand for, by position."""
     return [END, *pq.read_schema(path).metadata[b"words"].decode().split("\n")]
 
 
@@ -318,18 +319,22 @@ def _join(tokens, sentence, size, joined):
     Returns (tokens, sentence, size): the first pair of a round gets the first free id.
     """
     for pairs in joined:
+        opens, closes = np.zeros((2, size + 1), dtype=bool)  # UNSEEN points at the last
+        opens[pairs[:, 0]], closes[pairs[:, 1]] = True, True
         keys = pairs[:, 0].astype("int64") * size + pairs[:, 1]
         order = np.argsort(keys)
-        if len(keys) and len(tokens) > 1:
-            found = tokens[:-1].astype("int64") * size + tokens[1:]
+        maybe = np.flatnonzero(opens[tokens[:-1]] & closes[tokens[1:]] & (sentence[1:] == sentence[:-1]))
+        if len(keys) and len(maybe):
+            found = tokens[maybe].astype("int64") * size + tokens[maybe + 1]
             place = np.searchsorted(keys[order], found).clip(max=len(keys) - 1)
-            hit = (keys[order][place] == found) & (sentence[1:] == sentence[:-1]) & (tokens[1:] >= 0) & (tokens[:-1] >= 0)
-            position = np.arange(len(hit))
-            before = np.maximum.accumulate(np.where(hit, -1, position))  # the last place that is no hit
-            first = np.flatnonzero(hit & ((position - before) % 2 == 1))  # a token is part of one phrase only
+            hit = keys[order][place] == found
+            at, place = maybe[hit], place[hit]
+            run = np.flatnonzero(np.diff(at, prepend=-2) > 1)  # the first of each run of adjacent hits
+            within = at - np.repeat(at[run], np.diff(np.r_[run, len(at)]))
+            first = within % 2 == 0  # a token is part of one phrase only
             tokens = tokens.copy()
-            tokens[first] = size + order[place[first]]
-            tokens, sentence = np.delete(tokens, first + 1), np.delete(sentence, first + 1)
+            tokens[at[first]] = size + order[place[first]]
+            tokens, sentence = np.delete(tokens, at[first] + 1), np.delete(sentence, at[first] + 1)
         size += len(keys)
     return tokens, sentence, size
 
@@ -426,7 +431,7 @@ def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
     if path.exists():
         return path.name, False
     table = pq.read_table(corpus / name)
-    part_words = _part_words(corpus / name)
+    part_words = words_of_part(corpus / name)
     tokens, lengths = (table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths"))
     sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
     sentence = np.repeat(np.arange(len(lengths)), lengths)
@@ -475,9 +480,8 @@ def dask_client(scheduler=None, workers=None):
     """
     if scheduler:
         return Client(scheduler)
-    cores = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count()
     options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
-    return Client(LocalCluster(n_workers=cores, **options))
+    return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
 
 
 def _stream(client, work, tasks, label, progress, *shared):

@@ -20,6 +20,8 @@ SUBJECTS = (
     "demand|competition|regulation|litigation|technology|labor|weather|credit|interest rates|supply chain conditions|"
     "raw materials|natural gas prices|intellectual property rights|foreign exchange rates"
 ).split("|")
+LATE_SUBJECTS = "data privacy|cyber attacks|import tariffs".split("|")  # in the news from LATE_YEAR on
+LATE_YEAR = 2014
 VERBS = "may could might can will".split()
 ACTIONS = "affect reduce delay change limit raise alter restrict influence disrupt".split()
 OBJECTS = "revenues|operating costs|cash flows|the value of the stock|customers|working capital|gross margins".split("|")
@@ -75,7 +77,8 @@ def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
     follow the close of the first trading day after ``date_filed`` each get ``effect * tone / 5``. That first day
     itself gets ``effect * tone``: the reaction of the market, which comes too early to be traded. ``effect=0`` plants
     nothing, with the same texts. Lengths are log-normal, about 1,050 words at the median, an eighth of a real section.
-    Terms of two and three words ("interest rates", "intellectual property rights") are there for phrase detection.
+    Terms of two and three words ("interest rates", "intellectual property rights") are there for phrase detection;
+    some come up in LATE_YEAR only, as such terms do.
     """
     rng = np.random.default_rng(seed)
     days = pd.bdate_range("1999-06-01", f"{2000 + years}-06-30", name="date")
@@ -83,7 +86,7 @@ def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
     returns = rng.normal(0.0003, 0.008, (len(days), 1)) + rng.normal(0, 0.015, (len(days), companies))
     rows = []
     for column, ticker in enumerate(tickers):
-        boilerplate = _sentences(rng, ["Changes in"] * int(np.clip(rng.lognormal(4.1, 0.5), 15, 300)))
+        boilerplate = _sentences(rng, ["Changes in"] * int(np.clip(rng.lognormal(4.1, 0.5), 15, 300)), SUBJECTS)
         for year in range(2000, 2000 + years):
             filed = pd.Timestamp(year, 2, 1) + pd.Timedelta(days=int(rng.integers(0, 60)))
             tone = rng.normal()
@@ -91,7 +94,8 @@ def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
             words = np.where(good, rng.choice(GOOD, NEWS), rng.choice(BAD, NEWS))
             openings = [f"{opening} {word}" for opening, word in zip(rng.choice(OPENINGS, NEWS), words)]
             places = rng.integers(0, len(boilerplate) + 1, NEWS)
-            text = " ".join(np.insert(np.array(boilerplate, dtype=object), places, _sentences(rng, openings)))
+            news = _sentences(rng, openings, SUBJECTS + LATE_SUBJECTS * (year >= LATE_YEAR))
+            text = " ".join(np.insert(np.array(boilerplate, dtype=object), places, news))
             rows.append((ticker, 1_000_000 + column, "10-K", filed, "1A", text))
             entry = days.searchsorted(filed, side="right")
             returns[entry, column] += effect * tone
@@ -101,6 +105,6 @@ def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
     return filings, prices
 
 
-def _sentences(rng, openings):
-    parts = [openings, *(rng.choice(words, len(openings)) for words in (SUBJECTS, VERBS, ACTIONS, OBJECTS, PLACES))]
+def _sentences(rng, openings, subjects):
+    parts = [openings, *(rng.choice(words, len(openings)) for words in (subjects, VERBS, ACTIONS, OBJECTS, PLACES))]
     return [f"{' '.join(words)}." for words in zip(*parts)]

@@ -1,11 +1,26 @@
-"""The filings loader and the synthetic 10-K generator: planted effect found, none invented, rows never lost."""
+"""Filings: loader, synthetic 10-K generator, the way from text to sequences, and the return after a filing."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from dask.distributed import Client
+from gensim.models.phrases import Phrases
 
-from data.filings import BAD, COLUMNS, GOOD, load_filings, synthetic_filings
+from data.filing_returns import returns_after_filing
+from data.filing_text import Settings, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
+from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_filings
 from data.source import DataError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def correlation(effect):
@@ -19,7 +34,7 @@ def correlation(effect):
 
 
 def test_counting_words_finds_the_planted_effect():
-    assert correlation(0.03) > 0.4
+    assert correlation(EFFECT) > 0.4
 
 
 def test_no_effect_no_correlation():
@@ -28,6 +43,12 @@ def test_no_effect_no_correlation():
 
 def test_effect_changes_no_text():
     pd.testing.assert_frame_equal(synthetic_filings(5, 3)[0], synthetic_filings(5, 3, effect=0)[0])
+
+
+def test_news_are_scattered_over_the_section():
+    tone = synthetic_filings(20, 5)[0]["text"].str.split().map(lambda words: [word in GOOD + BAD for word in words])
+    places = np.concatenate([np.flatnonzero(marked) / len(marked) for marked in tone])
+    assert np.histogram(places, 5, (0, 1))[0] == pytest.approx([len(places) / 5] * 5, rel=0.15)
 
 
 def test_local_filings_keep_every_row(tmp_path, monkeypatch):
@@ -44,3 +65,342 @@ def test_missing_column_names_the_command(tmp_path, monkeypatch):
     pd.DataFrame({"ticker": ["A"]}).to_parquet(tmp_path / "filings_10k.parquet")
     with pytest.raises(DataError, match="data download filings"):
         load_filings()
+
+
+# --------------------------------------------------------------------------- preprocessing (data/filing_text.py)
+
+END = "2013-01-01"
+TROUBLE = {
+    "empty": "",
+    "null": None,
+    "blank": " \n\n \t ",
+    "giant sentence": "risk " * 5003,
+    "table": "Revenue 1,204 993 12.5 %\n Net income (34) 22 18 7.1\n\n" * 20,
+    "not latin": "リスク 要因 は 市場 に あります. Ακόμη ένας κίνδυνος υπάρχει για την εταιρεία μας.",
+    "control characters": "We \x00may\x0c lose\x1f our\u200b cust\u00adomers\ufeff in any year.",
+    "short": "Item 1A. Risk Factors.\n\nWe may lose customers in any period.",
+}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with dask_client_in_process() as client:
+        yield client
+
+
+def dask_client_in_process():
+    return Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+
+
+def corpus_file(path, texts, first="2010-01-04", gap="7D"):
+    dates = pd.date_range(first, periods=len(texts), freq=gap).astype("datetime64[us]")
+    rows = {"ticker": [f"T{i % 3}" for i in range(len(texts))], "cik": 1, "form": "10-K", "date_filed": dates, "item": "1A"}
+    pd.DataFrame({**rows, "text": list(texts)}).to_parquet(path, index=False)
+    return path
+
+
+def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Settings(min_count=5)):
+    corpus = tokenize(path, client, settings, folder, part_bytes)
+    model = fit(corpus, end, client)
+    encode(corpus, model, client, source={"name": "test"})
+    return corpus, model, load_sequences(folder)
+
+
+def plain_texts(count=60, seed=0):
+    return [f"{text[:3000].rpartition('.')[0]}." for text in synthetic_filings(3, count // 3, seed=seed)[0]["text"]]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, client):
+    folder = tmp_path_factory.mktemp("filings")
+    path = corpus_file(folder / "in.parquet", plain_texts(240))  # from 2010 to 2014
+    return (path, folder / "out", *whole_chain(path, folder / "out", client))
+
+
+def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path, client):
+    path = corpus_file(tmp_path / "in.parquet", TROUBLE.values())
+    corpus, _, frame = whole_chain(path, tmp_path, client, settings=Settings(min_count=1))
+    frame.index = list(TROUBLE)
+    kept = frame["sequence"].str.len()
+    assert len(frame) == len(TROUBLE)
+    assert (kept[["empty", "null", "blank", "table"]] == 0).all() and (kept.drop(["empty", "null", "blank", "table"]) > 0).all()
+    totals = corpus.totals()
+    assert totals["without_text"] == 3 and totals["without_sentence"] == 4 and totals["sections"] == len(TROUBLE)
+    assert frame.loc["giant sentence", "words"] == 5003 and frame.loc["giant sentence", "sentences_cut"] == 1
+    assert frame.loc["table", "words_in_tables"] == frame.loc["table", "words"] == 60
+    assert frame.loc["short", ["words", "words_in_short"]].tolist() == [11, 4]
+
+
+def test_no_word_is_lost_without_being_counted(tmp_path, client):
+    path = corpus_file(tmp_path / "in.parquet", [*TROUBLE.values(), *plain_texts(6)])
+    corpus = tokenize(path, client, folder=tmp_path)
+    table = pd.concat(pd.read_parquet(corpus.folder / part["file"]) for part in corpus.parts)
+    assert (table["tokens"].str.len() + table["words_in_tables"] + table["words_in_short"] == table["words"]).all()
+    assert (table["lengths"].map(sum) == table["tokens"].str.len()).all()
+
+
+def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, client):
+    lengths = [4, 5, 50, 51, 101, 149]
+    text = " ".join(" ".join(["word"] * length).capitalize() + "." for length in lengths)
+    corpus = tokenize(corpus_file(tmp_path / "in.parquet", [text]), client, folder=tmp_path)
+    table = pd.read_parquet(corpus.folder / corpus.parts[0]["file"])
+    assert table["lengths"][0].tolist() == [5, 50, 26, 25, 34, 34, 33, 50, 50, 49]
+    assert table["words_in_short"][0] == 4 and table["sentences_cut"][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Acme Inc. sells in the U.S. market. It grows.", "acme inc sells in the u s market \n it grows \n"),
+        ("Costs fell 3.5 to 1,200. Next", "costs fell 3.5 to 1,200 \n next"),
+        ("No end. lower case follows", "no end lower case follows"),
+        ("A “risk”! (Really?) Yes", "a risk \n really \n yes"),
+        ("one\n\ntwo • three\nfour", "one \n two \n three four"),
+        ("company’s long\u2011term ﬁnance_plan", "company's long-term finance plan"),
+        ("data\x00base soft\u00adware", "data base software"),
+    ],
+)
+def test_tokens(text, tokens):
+    assert split_tokens(text) == re.findall(r"[^ ]+", tokens)
+
+
+def test_cleaning_takes_linear_time():
+    for text in (" " * 300_000, "\n " * 150_000, "." * 300_000, "x" * 300_000, '."' * 150_000):
+        start = time.process_time()
+        split_tokens(text)
+        assert time.process_time() - start < 3
+
+
+def test_phrases_are_those_of_gensim(prepared):
+    path, folder, corpus, model, frame = prepared
+    sentences = []
+    for part in corpus.parts:
+        words = words_of_part(corpus.folder / part["file"])
+        table = pd.read_parquet(corpus.folder / part["file"])
+        for tokens, lengths in table.loc[table["date_filed"] < END, ["tokens", "lengths"]].itertuples(index=False):
+            sentences += [[words[token] for token in piece] for piece in np.split(tokens, np.cumsum(lengths)[:-1])]
+    options = dict(min_count=5, threshold=0.5, scoring="npmi")
+    two = Phrases(sentences, **options)
+    assert len(model.bigrams) > 10 and set(model.bigrams["phrase"]) == set(two.export_phrases())
+    assert np.allclose(model.bigrams["score"], model.bigrams["phrase"].map(two.export_phrases()))
+    joined = list(two[sentences])
+    three = Phrases(joined, delimiter="+", **options).export_phrases()
+    three = {phrase.replace("+", "_"): score for phrase, score in three.items() if phrase.count("_") == 1}
+    assert len(three) > 3 and dict(zip(model.trigrams["phrase"], model.trigrams["score"])) == pytest.approx(three)
+    assert {"interest_rates", "natural_gas_prices"} <= set(model.vocabulary["token"])
+
+
+def test_sequences_say_what_the_text_says(prepared):
+    path, folder, corpus, model, frame = prepared
+    texts = pd.read_parquet(path)["text"]
+    vocabulary = frame.attrs["vocabulary"]
+    assert len(frame) == len(texts) == 240 and sorted(frame["row"]) == list(range(240))
+    for row in (0, 17, 239):
+        entry = frame[frame["row"] == row].iloc[0]
+        said = "_".join(vocabulary[token] for token in entry["sequence"])
+        assert said.replace("_", " ") == " ".join(word for word in split_tokens(texts[row]) if word != "\n")
+        assert sum(entry["sentences"]) == len(entry["sequence"])
+
+
+def test_two_words_of_different_sentences_are_no_phrase(tmp_path, client):
+    text = "We all expect more supply. Chain stores are everywhere in town. " * 30
+    model = whole_chain(corpus_file(tmp_path / "in.parquet", [text]), tmp_path, client)[1]
+    assert "supply_chain" not in set(model.bigrams["phrase"]) and "chain_stores" in set(model.bigrams["phrase"])
+
+
+def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_path, client):
+    path, folder, corpus, model, frame = prepared
+    table = pd.read_parquet(path)
+    later = table["date_filed"] >= END
+    assert 0 < later.sum() < len(table)
+    table.loc[later, "text"] = "Brand new terms like quantum leap quantum leap are everywhere today. " * 99
+    table.to_parquet(tmp_path / "in.parquet", index=False)
+    _, other, changed = whole_chain(tmp_path / "in.parquet", tmp_path / "out", client)
+    assert other.words == model.words and changed.attrs["vocabulary"] == frame.attrs["vocabulary"]
+    for name in ("bigrams", "trigrams", "vocabulary"):
+        pd.testing.assert_frame_equal(getattr(other, name), getattr(model, name))
+    early = frame["date_filed"] < END
+    assert all(map(np.array_equal, frame.loc[early, "sequence"], changed.loc[early, "sequence"]))
+    assert not all(map(np.array_equal, frame.loc[~early, "sequence"], changed.loc[~early, "sequence"]))
+
+
+def test_a_filing_on_the_first_day_after_training_is_not_fitted(tmp_path, client):
+    texts = ["Early words are here in this text. " * 9, "Later words come up on this day. " * 9]
+    path = corpus_file(tmp_path / "in.parquet", texts, first="2012-12-25")  # the second on 2013-01-01
+    assert "later" not in set(whole_chain(path, tmp_path, client)[1].vocabulary["token"])
+
+
+def test_parts_do_not_change_the_result(prepared, tmp_path, client):
+    path, folder, corpus, model, frame = prepared
+    assert len(corpus.parts) > 5
+    other = whole_chain(path, tmp_path, client, part_bytes=10**9)
+    assert len(other[0].parts) == 1 and other[1].name == model.name
+    assert all(map(np.array_equal, frame["sequence"], other[2]["sequence"]))
+
+
+def test_empty_training_period_is_an_error(prepared, client):
+    with pytest.raises(ValueError, match="training period is empty"):
+        fit(prepared[2], "1990-01-01", client)
+
+
+def test_missing_or_damaged_input_names_the_command(tmp_path, client):
+    (tmp_path / "in.parquet").write_bytes(b"no parquet")
+    for path in (tmp_path / "in.parquet", tmp_path / "absent.parquet"):
+        with pytest.raises(DataError, match="data download filings"):
+            tokenize(path, client, folder=tmp_path)
+    with pytest.raises(DataError, match="make notebooks NB=08"):
+        load_sequences(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------- interruption, memory
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from dask.distributed import Client
+from data import filing_text
+real, folder = filing_text._write, Path(sys.argv[2])
+def write(table, path):
+    if len(list((folder / "tokens").glob("*.parquet"))) == 3:
+        path.with_suffix(".1.partial").write_bytes(b"half a file")
+        os._exit(9)
+    real(table, path)
+filing_text._write = write
+client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+filing_text.tokenize(sys.argv[1], client, filing_text.Settings(min_count=5), folder, 20_000)
+"""
+
+
+def run_python(code, *arguments):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
+    path, folder, corpus, model, frame = prepared
+    assert run_python(KILLED, path, tmp_path).returncode == 9
+    finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "tokens").glob("*.parquet")}
+    assert len(finished) == 3
+    other = whole_chain(path, tmp_path, client)
+    assert other[0].written == len(corpus.parts) - 3 and other[1].name == model.name
+    assert finished == {file: file.stat().st_mtime_ns for file in finished}, "finished parts are not written again"
+    assert all(map(np.array_equal, frame["sequence"], other[2]["sequence"]))
+    assert encode(other[0], other[1], client)["written"] == 0
+
+
+def test_a_changed_section_or_setting_makes_new_parts(prepared, tmp_path, client):
+    path, folder, corpus, model, frame = prepared
+    settings = Settings(min_count=5)
+    assert tokenize(path, client, settings, folder, 20_000).written == 0
+    table = pd.read_parquet(path)
+    table.loc[len(table) - 1, "text"] += " One more sentence is here."
+    table.to_parquet(tmp_path / "in.parquet", index=False)
+    assert tokenize(tmp_path / "in.parquet", client, settings, folder, 20_000).written == 1
+    assert tokenize(path, client, Settings(longest=20), folder, 20_000).written == len(corpus.parts)
+
+
+MEMORY = """
+import resource, sys
+from dask.distributed import Client
+from data.filing_text import encode, fit, tokenize
+client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+corpus = tokenize(sys.argv[1], client, folder=sys.argv[2], part_bytes=500_000)
+encode(corpus, fit(corpus, "2030-01-01", client), client)
+print(corpus.totals()["megabytes"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    texts = synthetic_filings(20, 20)[0]["text"].tolist()
+    peaks = []
+    for copies in (1, 12):
+        path = tmp_path / f"{copies}.parquet"
+        rows = pd.DataFrame({"ticker": "A", "cik": 1, "form": "10-K", "date_filed": pd.Timestamp("2010-01-04"), "item": "1A"}, range(400))
+        rows = rows.assign(text=texts)
+        writer = None
+        for _ in range(copies):
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table, row_group_size=100)
+        writer.close()
+        run = run_python(MEMORY, path, tmp_path / f"out{copies}")
+        peaks.append(tuple(map(float, run.stdout.split())))
+    (small, before), (large, after) = peaks
+    assert large == pytest.approx(12 * small) and large > 25
+    assert after - before < (large - small), f"{before:.0f} MB for {small:.0f} MB of text, {after:.0f} MB for {large:.0f} MB"
+
+
+# --------------------------------------------------------------------- the target (data/filing_returns.py)
+
+DAYS = pd.bdate_range("2020-01-06", periods=15, name="date")  # Monday the 6th; the 11th is a Saturday
+
+
+def filed(*rows):
+    return pd.DataFrame(rows, columns=["ticker", "date_filed"]).astype({"date_filed": "datetime64[us]"})
+
+
+def panel():
+    a = [100, 100, 100, 101, 102, 103, 104, 110, 120, 130, 140, 150, 160, 170, 180.0]
+    b = [50, 50, 50, 50, 50, 50, 50, 50, 50, 55, 60, 60, 60, 60, 60.0]
+    return pd.DataFrame({"A": a, "B": b}, DAYS)
+
+
+def test_target_by_hand():
+    """Filed on Wednesday the 8th: bought on Thursday at 101, sold five trading days later, on the 16th, at 120."""
+    row = returns_after_filing(filed(("A", "2020-01-08")), panel()).iloc[0]
+    assert (row["entry"], row["exit"]) == (pd.Timestamp("2020-01-09"), pd.Timestamp("2020-01-16"))
+    assert row["raw"] == pytest.approx(120 / 101 - 1) and row["status"] == "ok"
+    assert row["market"] == pytest.approx((120 / 101 - 1 + 0) / 2) and row["excess"] == pytest.approx(row["raw"] - row["market"])
+
+
+def test_past_week_ends_with_the_filing_date():
+    row = returns_after_filing(filed(("A", "2020-01-14")), panel()).iloc[0]
+    assert row["past_week"] == pytest.approx((104 / 100 - 1) / 2)
+
+
+def test_weekend_filings_are_bought_on_monday_and_two_on_a_day_stay_two():
+    rows = returns_after_filing(filed(("A", "2020-01-10"), ("A", "2020-01-11"), ("A", "2020-01-12"), ("A", "2020-01-12")), panel())
+    assert (rows["entry"] == pd.Timestamp("2020-01-13")).all() and rows["raw"].nunique() == 1 and len(rows) == 4
+
+
+def test_what_has_no_return_says_why():
+    prices = panel()
+    prices.loc["2020-01-13":"2020-01-14", "A"] = np.nan
+    prices.loc["2020-01-15":, "B"] = np.nan
+    rows = filed(("A", "2020-01-05"), ("C", "2020-01-08"), ("A", "2020-01-20"), ("A", "2020-01-10"), ("B", "2020-01-09"), ("A", "2020-01-07"))
+    found = returns_after_filing(rows, prices)
+    assert found["status"].tolist() == [
+        "before the price history",
+        "no prices for the ticker",
+        "after the price history",
+        "no price at entry",
+        "stopped trading",
+        "ok",
+    ]
+    assert found["excess"].notna().tolist() == [False] * 4 + [True] * 2 and len(found) == len(rows)
+    assert found["raw"][4] == 0 and found["past_week"].notna().all()
+
+
+def test_entry_on_the_filing_date_is_the_mistake():
+    row = returns_after_filing(filed(("A", "2020-01-08")), panel(), delay=0).iloc[0]
+    assert row["entry"] == pd.Timestamp("2020-01-08") and row["raw"] == pytest.approx(110 / 100 - 1)
+
+
+def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
+    rng = np.random.default_rng(0)
+    prices = pd.DataFrame(np.exp(rng.normal(0, 0.02, (300, 4)).cumsum(axis=0)), pd.bdate_range("2019-01-01", periods=300), list("ABCD"))
+    rows = filed(*((ticker, day) for day in prices.index[10:290:7] for ticker in "ABCD"))
+    found, cut = returns_after_filing(rows, prices), prices.index[150]
+    shuffled = prices.copy()
+    shuffled.loc[shuffled.index > cut] *= rng.uniform(0.5, 2, (149, 4))
+    again = returns_after_filing(rows, shuffled)
+    known = found["exit"] <= cut
+    pd.testing.assert_frame_equal(found[known], again[known])
+    assert (found["past_week"] == again["past_week"])[rows["date_filed"] <= cut].all()
+    assert (found["excess"] != again["excess"])[found["exit"] > cut].any()
+
+
+@pytest.mark.parametrize("options", [{"days": 0}, {"delay": -1}, {"days": 15}])
+def test_bad_horizons_are_refused(options):
+    with pytest.raises(ValueError, match="needs days"):
+        returns_after_filing(filed(("A", "2020-01-08")), panel(), **options)
