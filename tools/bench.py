@@ -2,7 +2,7 @@
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against Keras' own
 windowing over the same panel, and against the row-by-row loop people write, on a slice small enough to finish; the
-network of notebook 03 against PyTorch.
+network of notebook 03 against PyTorch; and how fast filings become sequences.
 """
 
 import statistics
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import utils
+from tools.bench_filings import bench_filings
 from tools.bench_lstm import bench_lstm
 
 TICKERS, WEEKS, STEPS = 2489, 522, 52
@@ -89,3 +90,4 @@ if __name__ == "__main__":
     bench_windows()
     bench_rivals()
     bench_lstm()
+    bench_filings()
