@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 import psutil
 import seaborn as sns
-import sklearn
 import statsmodels.api as sm
 from arch.bootstrap import StationaryBootstrap
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 from statsmodels.tsa.stattools import diebold_mariano_test
 
 ROOT = Path(__file__).resolve().parent
@@ -231,7 +230,9 @@ METRICS = {  # of arrays (samples,); in plain NumPy, because a bootstrap calls t
     "rmse": lambda actual, predicted: np.sqrt(np.mean((actual - predicted) ** 2)),
     "mae": lambda actual, predicted: np.mean(np.abs(actual - predicted)),
     "r2": lambda actual, predicted: 1 - np.mean((actual - predicted) ** 2) / np.var(actual),
-    "auc": roc_auc_score,
+    "auc": lambda actual, predicted: (  # from the mean rank of the positives (Mann and Whitney 1947)
+        (rankdata(predicted)[actual > 0.5].mean() - (np.sum(actual > 0.5) + 1) / 2) / np.sum(actual <= 0.5)
+    ),
     "accuracy": lambda actual, predicted: np.mean(actual == (predicted > 0.5)),
 }
 
@@ -304,8 +305,7 @@ def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1
         return statistic(*(array[rows] for array in arrays))
 
     bootstrap = StationaryBootstrap(block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed)
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):  # checked above, once
-        draws = bootstrap.apply(resampled, repetitions)
+    draws = bootstrap.apply(resampled, repetitions)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

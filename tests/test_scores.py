@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
 
 import utils
 
@@ -94,6 +94,8 @@ def test_metrics_agree_with_scikit_learn():
     library = {"rmse": root_mean_squared_error, "mae": mean_absolute_error, "r2": r2_score}
     for metric, function in library.items():
         assert utils.METRICS[metric](actual, predicted) == pytest.approx(function(actual, predicted)), metric
+    labels, rounded = actual > 0, predicted.round(1)  # with ties
+    assert utils.METRICS["auc"](labels, rounded) == pytest.approx(roc_auc_score(labels, rounded))
 
 
 def test_scores_compare_by_position_not_by_index():
