@@ -8,8 +8,8 @@ Three steps, each of which goes through the corpus in parts of a few megabytes o
     manifest = encode(corpus, model, client)   # sequences: written once, read with load_sequences()
 
 No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of word pairs up to a
-fixed limit. A part is a Parquet file named by a hash of its content and of the settings, and complete or absent, so that a
-run that was interrupted goes on where it stopped. A remote cluster needs this package and the same folder.
+fixed limit. A part is a Parquet file named by a hash of its content and of the settings, and complete or absent, so
+that a run that was interrupted goes on where it stopped. A remote cluster needs this package and the same folder.
 """
 
 import hashlib
@@ -96,7 +96,8 @@ class Model:
     @property
     def name(self):
         """Changes with whatever changes a sequence."""
-        return _hash([self.words, *(list(phrases["phrase"]) for phrases in (self.bigrams, self.trigrams)), *self.vocabulary["token"]])
+        phrases = [list(frame["phrase"]) for frame in (self.bigrams, self.trigrams)]
+        return _hash([self.words, *phrases, *self.vocabulary["token"]])
 
 
 # -------------------------------------------------------------------------------------------------- one text
@@ -355,7 +356,8 @@ def _total(results):
 
 def _add_up(parts):
     keys, place = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    counts = np.bincount(place, weights=np.concatenate([counts for _, counts in parts]), minlength=len(keys)).astype("int64")
+    counts = np.concatenate([counts for _, counts in parts])
+    counts = np.bincount(place, weights=counts, minlength=len(keys)).astype("int64")
     rarest = 1
     while len(keys) > MOST_PAIRS:
         keys, counts = keys[counts > rarest], counts[counts > rarest]
@@ -377,7 +379,8 @@ def _phrases(counted, tokens, settings, words=None):
     names = [f"{tokens[a]}_{tokens[b]}" for a, b in zip(first, second)]
     frame = pd.DataFrame({"phrase": names, "first": first, "second": second, "count": counts, "score": scores})
     frame["score"] = frame["score"].astype(float)
-    return frame[frame["score"] > settings.threshold].sort_values(["count", "phrase"], ascending=[False, True], ignore_index=True)
+    frame = frame[frame["score"] > settings.threshold]
+    return frame.sort_values(["count", "phrase"], ascending=[False, True], ignore_index=True)
 
 
 def _write_model(model, path):
@@ -399,8 +402,8 @@ def _read_model(path):
 def encode(corpus, model, client, source=None, progress=None):
     """Sequences of all filings, by the vocabulary of ``model``, and ``manifest.json``; returns the manifest.
 
-    One row a section, in the order of the input file: COLUMNS, the counts of what was left out, ``sequence`` (ids, where
-    1 is an unknown word; empty for a section without a sentence) and ``sentences`` (the ids in each sentence).
+    One row a section, in the order of the input file: COLUMNS, the counts of what was left out, ``sequence`` (ids,
+    where 1 is an unknown word; empty for a section without a sentence) and ``sentences`` (the ids in each sentence).
     """
     folder = corpus.folder.parent / "sequences"
     folder.mkdir(parents=True, exist_ok=True)
