@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from dask.distributed import Client
 from gensim.models.phrases import Phrases
+from notebook_code import functions
 
+import utils
 from data.filing_returns import returns_after_filing
 from data.filing_text import Settings, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
 from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_filings
@@ -404,3 +406,37 @@ def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
 def test_bad_horizons_are_refused(options):
     with pytest.raises(ValueError, match="needs days"):
         returns_after_filing(filed(("A", "2020-01-08")), panel(), **options)
+
+
+# ------------------------------------------------------------------------------------- notebook 09, its own code
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    utils.quiet_backend()
+    names = functions("09")
+    names.update(HEAD=5, BLOCK=4, BLOCKS=3)
+    return names
+
+
+def test_networks_read_ids_in_order_and_padding_comes_first(notebook):
+    short, long = np.arange(2, 8, dtype="int32"), np.arange(2, 42, dtype="int32")
+    blocks = notebook["block_input"]([short, long, long[:1]])
+    assert blocks.shape == (3, 3, 4)
+    assert blocks[0].tolist() == [[0] * 4, [0, 0, 2, 3], [4, 5, 6, 7]], "a short section is read as a whole"
+    assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], "a long one from its first to its last words"
+    assert blocks[2].tolist() == [[0] * 4, [0] * 4, [0, 0, 0, 2]]
+    assert notebook["head_input"]([short, long[:2]]).tolist() == [[2, 3, 4, 5, 6], [0, 0, 0, 2, 3]]
+
+
+def test_words_are_counted_without_padding_and_unknown(notebook):
+    counted = notebook["count_matrix"]([np.array([0, 1, 2, 2, 4]), np.array([], dtype="int32")], 5)
+    assert counted.toarray().tolist() == [[2, 0, 1], [0, 0, 0]]
+
+
+def test_months_count_by_their_filings(notebook):
+    assert notebook["weighted"](np.array([1.0, 0.0]), np.array([1, 3])) == 0.25
+    frame = pd.DataFrame({"date_filed": pd.to_datetime(["2020-01-05", "2020-01-20", "2020-02-01", "2020-02-29"])})
+    notebook["sample"] = frame.assign(excess=[0.1, 0.2, 0.3, 0.1])
+    months = notebook["ic_by_month"](np.array([1, 2, 3, 4]), slice(None))
+    assert months["ic"].tolist() == [1, -1] and months["filings"].tolist() == [2, 2]
