@@ -25,7 +25,8 @@ def returns_after_filing(filings, prices, days=5, delay=1):
         prices for the ticker", "before the price history", "after the price history", "no price at entry".
     """
     if days < 1 or delay < 0 or len(prices) <= days:
-        raise ValueError(f"needs days >= 1, delay >= 0 and more prices than days, given {days}, {delay} and {len(prices)}")
+        given = f"{days}, {delay} and {len(prices)}"
+        raise ValueError(f"needs days >= 1, delay >= 0 and more prices than days, given {given}")
     panel, calendar = prices.to_numpy(dtype=float), prices.index.as_unit("ns")
     filed = pd.DatetimeIndex(filings["date_filed"]).as_unit("ns")
     stock = prices.columns.get_indexer(filings["ticker"])
@@ -42,11 +43,14 @@ def returns_after_filing(filings, prices, days=5, delay=1):
     past_week = np.where((stock < 0) | (known < 5), np.nan, past[row, stock] - past_market)
     sold = np.where(stock < 0, np.nan, panel[entry + days, stock])
 
-    status = np.select(
-        [stock < 0, early, late, np.isnan(raw), np.isnan(sold)],
-        ["no prices for the ticker", "before the price history", "after the price history", "no price at entry", "stopped trading"],
-        "ok",
-    )
+    reasons = {
+        "no prices for the ticker": stock < 0,
+        "before the price history": early,
+        "after the price history": late,
+        "no price at entry": np.isnan(raw),
+        "stopped trading": np.isnan(sold),
+    }
+    status = np.select(list(reasons.values()), list(reasons), "ok")
     usable = np.isin(status, ["ok", "stopped trading"])
     frame = pd.DataFrame(index=filings.index)
     frame["entry"] = pd.Series(calendar[entry], filings.index).where(usable)
