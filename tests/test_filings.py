@@ -17,6 +17,7 @@ from gensim.models.phrases import Phrases
 from notebook_code import functions
 
 import utils
+from data import filing_text
 from data.filing_returns import returns_after_filing
 from data.filing_text import Settings, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
 from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_filings
@@ -205,9 +206,25 @@ def test_sequences_say_what_the_text_says(prepared):
 
 
 def test_two_words_of_different_sentences_are_no_phrase(tmp_path, client):
-    text = "We all expect more supply. Chain stores are everywhere in town. " * 30
-    model = whole_chain(corpus_file(tmp_path / "in.parquet", [text]), tmp_path, client)[1]
+    texts = ["We all expect more supply. Chain stores are everywhere in town. " * 30]
+    texts += ["They all look at the chain. Stores are open in town. " * 2]
+    _, model, frame = whole_chain(corpus_file(tmp_path / "in.parquet", texts), tmp_path, client)
     assert "supply_chain" not in set(model.bigrams["phrase"]) and "chain_stores" in set(model.bigrams["phrase"])
+    said = ["_".join(frame.attrs["vocabulary"][token] for token in ids) for ids in frame["sequence"]]
+    assert "chain_stores" in said[0]
+    single = [frame.attrs["vocabulary"][token] for token in frame["sequence"][1]]
+    assert not [token for token in single if "chain_stores" in token]
+
+
+def test_a_part_that_fails_while_it_is_written_leaves_no_file(prepared, tmp_path, client, monkeypatch):
+    def write_half(table, path, **options):
+        Path(path).write_bytes(b"half a file")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(filing_text.pq, "write_table", write_half)
+    with pytest.raises(OSError, match="disk full"):
+        tokenize(prepared[0], client, folder=tmp_path)
+    assert not list((tmp_path / "tokens").glob("*.parquet"))
 
 
 def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_path, client):
@@ -229,7 +246,8 @@ def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_pat
 def test_a_filing_on_the_first_day_after_training_is_not_fitted(tmp_path, client):
     texts = ["Early words are here in this text. " * 9, "Later words come up on this day. " * 9]
     path = corpus_file(tmp_path / "in.parquet", texts, first="2012-12-25")  # the second on 2013-01-01
-    assert "later" not in set(whole_chain(path, tmp_path, client)[1].vocabulary["token"])
+    said = "_".join(whole_chain(path, tmp_path, client)[1].vocabulary["token"])
+    assert "early" in said and "later" not in said
 
 
 def test_parts_do_not_change_the_result(prepared, tmp_path, client):
