@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import utils
@@ -99,10 +99,10 @@ def test_the_split_does_not_depend_on_the_order_of_the_file(local):
     pd.testing.assert_frame_equal(first, data.load_imdb().set_index("text").sort_index())
 
 
-@pytest.mark.parametrize("cut", [0.3, 0.6, 0.97, 0.999])
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.97, 1])
 def test_an_archive_that_was_cut_is_refused(local, cut):
     path = write_archive(local, [(name, content + os.urandom(400)) for name, content in made_up_reviews()])
-    path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size) - 4])  # the last bytes are the checksum
     refused(data.load_imdb, path, "is not the whole archive")
 
 
@@ -274,6 +274,7 @@ def test_vocabulary_keeps_the_most_frequent_and_encodes_them_back(texts, size):
 
 
 @given(sequences_up_to(20), st.integers(1, 25), st.sampled_from(["first", "last", "both"]))
+@example([np.arange(2, 9)], 1, "both")
 def test_truncation_keeps_the_ends(sequences, length, keep):
     for sequence, cut in zip(sequences, truncate(sequences, length, keep), strict=True):
         assert len(cut) == min(len(sequence), length)
@@ -341,7 +342,7 @@ def test_every_epoch_is_shuffled_anew_and_the_same_for_a_seed():
     assert (orders[0] == np.concatenate([rows for rows, _ in again.batches])).all()
     first.on_epoch_end()
     orders.append(np.concatenate([rows for rows, _ in first.batches]))
-    assert (orders[0] != orders[1]).any() and (orders[0] != np.arange(60)).any()
+    assert (orders[0] != orders[1]).any() and any((np.diff(rows) < 0).any() for rows, _ in first.batches)
 
 
 def test_word_dropout_hides_words_but_adds_none():
