@@ -483,7 +483,7 @@ def dask_client(scheduler=None, workers=None):
     """
     if scheduler:
         return Client(scheduler)
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
     return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
 
 

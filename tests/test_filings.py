@@ -91,8 +91,9 @@ def client():
         yield client
 
 
-def dask_client_in_process():
-    return Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+def dask_client_in_process(threads=1):
+    options = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    return Client(processes=False, n_workers=1, threads_per_worker=threads, **options)
 
 
 def corpus_file(path, texts, first="2010-01-04", gap="7D"):
@@ -272,6 +273,19 @@ def test_missing_or_damaged_input_names_the_command(tmp_path, client):
         load_sequences(tmp_path)
 
 
+def test_results_keep_their_order_and_tasks_are_made_when_there_is_room():
+    made = []
+    tasks = (made.append(task) or task for task in range(8))
+    with dask_client_in_process(threads=2) as client:
+        slow_first = lambda task: time.sleep(0.3 if task == 0 else 0) or task  # noqa: E731
+        results = filing_text._stream(client, slow_first, tasks, "test", False)
+        assert not made and next(results) == 0
+        assert list(results) == list(range(1, 8)) and made == list(range(8))
+        made.clear()
+        tasks = (made.append(task) or task for task in range(99))
+        assert next(filing_text._stream(client, lambda task: task, tasks, "test", False)) == 0 and len(made) < 9
+
+
 # ---------------------------------------------------------------------------------------- interruption, memory
 
 KILLED = """
@@ -286,7 +300,7 @@ def write(table, path):
         os._exit(9)
     real(table, path)
 filing_text._write = write
-client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 filing_text.tokenize(sys.argv[1], client, filing_text.Settings(min_count=5), folder, 20_000)
 """
 
@@ -323,7 +337,7 @@ MEMORY = """
 import resource, sys
 from dask.distributed import Client
 from data.filing_text import encode, fit, tokenize
-client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 corpus = tokenize(sys.argv[1], client, folder=sys.argv[2], part_bytes=500_000)
 encode(corpus, fit(corpus, "2030-01-01", client), client)
 print(corpus.totals()["megabytes"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
