@@ -63,6 +63,14 @@ def test_local_filings_keep_every_row(tmp_path, monkeypatch):
     assert list(filings["ticker"]) == ["A", "B", "B"] and filings.attrs["source"]["kind"] == "local"
 
 
+def test_a_filing_without_a_date_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    row = ("A", 1, "10-K", pd.NaT, "1A", "text")
+    pd.DataFrame([row], columns=COLUMNS).astype({"date_filed": "datetime64[us]"}).to_parquet(tmp_path / "filings_10k.parquet")
+    with pytest.raises(DataError, match="a filing has no date"):
+        load_filings()
+
+
 def test_missing_column_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
     pd.DataFrame({"ticker": ["A"]}).to_parquet(tmp_path / "filings_10k.parquet")
