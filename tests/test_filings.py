@@ -24,6 +24,8 @@ from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_fil
 from data.source import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
+# Dask asks for a route to the outside to learn its own address, and says so where there is none.
+pytestmark = pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address")
 
 
 def correlation(effect):
