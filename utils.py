@@ -8,7 +8,9 @@ import logging
 import os
 import resource
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,17 +123,16 @@ def make_panel_windows(returns, window, horizon=1, target=None):
 
     values = [_float32(frame) for frame in features]
     targets = _float32(target)[window + horizon - 1 :]
-    gap = np.logical_or.reduce([np.isnan(feature) for feature in values])
+    gap = reduce(np.logical_or, map(np.isnan, values))
     keep = _without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
     _check_any(keep, window, horizon)
-    dates = panel.index.to_numpy()
-    first, per_date = np.arange(len(keep)), np.count_nonzero(keep, axis=1)
-    stock = np.broadcast_to(np.arange(panel.shape[1], dtype="int32"), keep.shape)
+    ends, per_date = panel.index.to_numpy()[window - 1 :], np.count_nonzero(keep, axis=1)
+    stock = np.broadcast_to(np.arange(panel.shape[1], dtype=np.min_scalar_type(-panel.shape[1])), keep.shape)
     return Windows(
         X=_gather(np.stack([feature.T for feature in values], axis=-1), window, keep),
         y=targets[keep],
-        input_end=np.repeat(dates[first + window - 1], per_date),
-        target_date=np.repeat(dates[first + window + horizon - 1], per_date),
+        input_end=np.repeat(ends[: len(keep)], per_date),
+        target_date=np.repeat(ends[horizon:], per_date),
         ticker=pd.Categorical.from_codes(stock[keep], categories=panel.columns),
     )
 
@@ -139,21 +140,28 @@ def make_panel_windows(returns, window, horizon=1, target=None):
 def _gather(values, window, keep):
     """(samples, window, features) out of (tickers, dates, features), date by date; ``keep`` is (dates, tickers)."""
     X = np.empty((np.count_nonzero(keep), window, values.shape[2]), dtype="float32")
-    end = 0
-    for day, listed in enumerate(keep):
-        first, end = end, end + np.count_nonzero(listed)
-        runs = values[:, day : day + window]
-        if end - first == len(runs):  # nobody is missing: a plain copy is faster
-            X[first:end] = runs
-        else:  # mode="clip" lets NumPy write straight into X; the positions are valid by construction
-            np.take(runs, np.flatnonzero(listed), axis=0, out=X[first:end], mode="clip")
+    blocks = np.split(X, np.count_nonzero(keep, axis=1).cumsum()[:-1])
+
+    def fill(days):
+        for day in days:
+            runs, block = values[:, day : day + window], blocks[day]
+            if len(block) == len(runs):  # nobody is missing: a plain copy is faster
+                block[:] = runs
+            else:  # mode="clip" lets NumPy write straight into X; the positions are valid by construction
+                np.take(runs, np.flatnonzero(keep[day]), axis=0, out=block, mode="clip")
+
+    with ThreadPoolExecutor() as pool:  # NumPy copies without Python's lock, so that every core can take a share
+        list(pool.map(fill, np.array_split(np.arange(len(keep)), os.cpu_count())))
     return X
 
 
 def _without_gap(gap, window):
     """For each start along axis 0: are the ``window`` steps from there free of gaps?"""
-    gaps_before = np.concatenate([np.zeros((1, *gap.shape[1:]), dtype="int32"), gap.cumsum(axis=0, dtype="int32")])
-    return gaps_before[window:] == gaps_before[:-window]
+    steps = 1
+    while steps < window:  # of 1 step, of 2, of 4 ...
+        more = min(steps, window - steps)
+        gap, steps = gap[more:] | gap[:-more], steps + more
+    return ~gap
 
 
 def _check_steps(window, horizon, frame):
@@ -167,9 +175,8 @@ def _check_steps(window, horizon, frame):
         raise ValueError(f"the index must hold dates (DatetimeIndex), given {type(index).__name__}")
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
         raise ValueError("the dates must be sorted from old to new, without duplicates or missing dates (NaT)")
-    if frame.shape[1] == 0 or len(frame) < window + horizon:
-        needed = f"at least {window + horizon} rows and one column"
-        raise ValueError(f"window {window} and horizon {horizon} need {needed}, given {frame.shape}")
+    if len(frame) < (least := window + horizon) or frame.shape[1] == 0:
+        raise ValueError(f"window {window} and horizon {horizon} need at least {least} rows and one column, given {frame.shape}")
 
 
 def _float32(frame):
@@ -179,7 +186,7 @@ def _float32(frame):
         raise ValueError(f"data must be numeric, given the types {sorted(set(map(str, frame.dtypes)))}") from error
     if (infinite := np.isinf(values)).any():
         row, column = np.argwhere(infinite)[0]
-        raise ValueError(f"values must be finite or NaN, given {values[row, column]} at {frame.index[row]}, {frame.columns[column]}")
+        raise ValueError(f"data must be finite or NaN, given {values[row, column]} at {frame.index[row]}, {frame.columns[column]}")
     return values
 
 
@@ -271,7 +278,7 @@ def score_row(task, model, metric, value, interval, n):
 
 
 def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1000, level=0.95, seed=0):
-    """Percentile interval of ``statistic(*arrays)`` by the stationary block bootstrap (Politis and Romano 1994).
+    """(low, high) of ``statistic(*arrays)``: percentiles of the stationary block bootstrap (Politis and Romano 1994).
 
     Args:
         statistic: function of the arrays that returns a number.
@@ -279,12 +286,7 @@ def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1
         dates: (samples,); where given, whole dates are resampled, because what is observed on one day moves together.
         block: mean length of a block, in samples or dates; by default the cube root of their number, the order
             that is optimal for the variance of a mean (Politis and White 2004).
-        repetitions: bootstrap samples.
-        level: coverage of the interval.
-        seed: of the random numbers.
-
-    Returns:
-        (low, high).
+        repetitions, seed, level: bootstrap samples, seed of their random numbers, coverage of the interval.
 
     Raises:
         ValueError: arrays of different length, missing or infinite values, fewer than two samples or dates.
@@ -306,8 +308,7 @@ def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1
 
     bootstrap = StationaryBootstrap(block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed)
     draws = bootstrap.apply(resampled, repetitions)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
 def diebold_mariano(actual, first, second, horizon=1, power=2):
@@ -320,8 +321,8 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
     ValueError for different lengths, missing values, or no more samples than the horizon.
     """
     actual, first, second = map(_finite, (actual, first, second))
-    if not (len(actual) == len(first) == len(second)) or len(actual) <= horizon:
-        lengths = f"{len(actual)}, {len(first)} and {len(second)}"
+    lengths = [len(array) for array in (actual, first, second)]
+    if len(set(lengths)) != 1 or lengths[0] <= horizon:
         raise ValueError(f"needs three arrays of one length above the horizon {horizon}, given {lengths}")
     test = diebold_mariano_test(actual, first, second, criterion="poly", power=power, harvey_adj=True, horizon=horizon)
     return float(test.statistic), float(test.pvalue)
@@ -481,8 +482,7 @@ def plot_quintile_returns(actual, predicted, dates, ax=None):
     """Mean outcome by quintile of the prediction within each date, in percent, with 95 % intervals over dates."""
     ax = ax or plt.subplots()[1]
     frame = pd.DataFrame({"actual": actual, "predicted": predicted, "date": dates})
-    rank = frame.groupby("date")["predicted"].rank(method="first", pct=True)
-    frame["quintile"] = np.ceil(5 * rank).astype(int)
+    frame["quintile"] = np.ceil(5 * frame.groupby("date")["predicted"].rank(method="first", pct=True)).astype(int)
     means = frame.groupby(["date", "quintile"])["actual"].mean().mul(100).reset_index()
     sns.barplot(means, x="quintile", y="actual", color="C0", seed=0, ax=ax)
     ax.set(title="Mean return by predicted quintile", xlabel="quintile (5 = highest prediction)", ylabel="percent")

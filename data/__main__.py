@@ -32,9 +32,7 @@ def parser():
     commands.add_parser("list", help="what is present, from where, dates, size, hash, licence")
     command = commands.add_parser("remove", help="delete what was downloaded")
     command.add_argument("name", choices=DATASETS)
-    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(
-        dest="name", required=True
-    )
+    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(dest="name", required=True)
     for name, dataset in DATASETS.items():
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
@@ -121,9 +119,7 @@ def content(dataset):
 def remove_dataset(name):
     """Delete what a download left."""
     deleted = remove(name)
-    print(
-        "\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)"
-    )
+    print("\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)")
     return 0
 
 

@@ -97,9 +97,7 @@ def download(name, **options):
             raise explain(error) from error
     if failed:
         causes = "; ".join(f"{item}: {cause}" for item, cause in failed.items())
-        raise DownloadError(
-            f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest"
-        )
+        raise DownloadError(f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest")
     return record
 
 
@@ -200,9 +198,7 @@ def older_rows(path, name):
     try:
         return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
     except (ValueError, OSError) as error:
-        raise DownloadError(
-            f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it"
-        ) from error
+        raise DownloadError(f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it") from error
 
 
 def store_rows(path, rows, origin, dates, **notes):

@@ -51,9 +51,7 @@ class Resuming:
                 return
             response.raise_for_status()
             if "text/html" in response.headers.get("Content-Type", ""):
-                raise DownloadError(
-                    "an HTML page came instead of the archive", "open the address in a browser to read it"
-                )
+                raise DownloadError("an HTML page came instead of the archive", "open the address in a browser to read it")
             have = have if response.status_code == 206 else 0
             total = have + int(response.headers.get("Content-Length", 0))
             with (

@@ -18,7 +18,9 @@ TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | 
     "accepted": "datetime64[us]",
 }
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
-NO_IDENTITY = 'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
+NO_IDENTITY = (
+    'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
+)
 
 
 def connect(identity):
@@ -67,12 +69,8 @@ def filings(folder, partial, tickers=None, years=None, identity=None):
     )
     rows = pd.concat([older, *arrived.values()], ignore_index=True)
     if not len(rows):
-        raise DownloadError(
-            f"no 10-K sections {first} to {last} for {', '.join(found)}", "check the tickers and the years"
-        )
-    rows = rows.drop_duplicates(["cik", "date_filed", "item"], keep="last").sort_values(
-        ["date_filed", "ticker", "item"]
-    )
+        raise DownloadError(f"no 10-K sections {first} to {last} for {', '.join(found)}", "check the tickers and the years")
+    rows = rows.drop_duplicates(["cik", "date_filed", "item"], keep="last").sort_values(["date_filed", "ticker", "item"])
     missing = [ticker for ticker, listed in found.items() if not listed]
     without = [accession for accession, frame in arrived.items() if not len(frame)]
     if missing:
@@ -87,9 +85,7 @@ def listing(edgar, ticker, first, last):
     """The 10-K filings of one company; none where EDGAR does not know it."""
     days = f"{first}-01-01:{last}-12-31"
     try:
-        return patiently(
-            lambda: list(edgar.Company(ticker).get_filings(form="10-K", amendments=False, filing_date=days))
-        )
+        return patiently(lambda: list(edgar.Company(ticker).get_filings(form="10-K", amendments=False, filing_date=days)))
     except edgar.CompanyNotFoundError:
         return []
     except Exception as error:

@@ -76,9 +76,7 @@ def sp500(folder, partial):
             older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis("observation_date")
             frame = pd.concat([older[older.index < frame.index[0]], frame])
         except (ValueError, KeyError, TypeError) as error:
-            raise DownloadError(
-                f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it"
-            ) from error
+            raise DownloadError(f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it") from error
     return store(folder, {"SP500": frame}, "FRED SP500 (ten years at a time)")
 
 

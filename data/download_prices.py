@@ -106,9 +106,7 @@ def history(ticker, start, session):
 def report(frames, missing):
     """Say which stocks have no prices, and which stopped trading; nothing is padded."""
     last = {ticker: frame["date"].iloc[-1] for ticker, frame in frames.items()}
-    ended = [
-        f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)
-    ]
+    ended = [f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)]
     if missing:
         print(f"no prices at Yahoo, delisted or misspelt: {', '.join(missing)}")
     if ended:

@@ -63,9 +63,7 @@ def chart_of(symbol):
         error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
         return json.dumps({"chart": {"result": None, "error": error}}, separators=(",", ":")).encode(), 404
     days = DAYS[:700] if symbol == "ENDED" else DAYS
-    stamps = [
-        int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8
-    ]
+    stamps = [int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8]
     close = WALK[: len(days)].round(2).tolist()
     meta = {"currency": "USD", "symbol": symbol, "exchangeName": "NMS", "instrumentType": "EQUITY", "gmtoffset": -18000}
     meta |= {"timezone": "EST", "exchangeTimezoneName": "America/New_York", "regularMarketTime": stamps[-1]}
@@ -146,9 +144,7 @@ def submissions_json():
         "form": ["10-K"] * 3,
         "size": [9000] * 3,
     }
-    blank = dict.fromkeys(
-        ("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"), [""] * 3
-    )
+    blank = dict.fromkeys(("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"), [""] * 3)
     flags = dict.fromkeys(("isXBRL", "isInlineXBRL"), [0] * 3)
     company = {
         "cik": "0000320193",
@@ -157,15 +153,12 @@ def submissions_json():
         "tickers": ["AAPL"],
         "exchanges": ["Nasdaq"],
     }
-    blank_company = dict.fromkeys(
-        ("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"), ""
-    )
-    blank_company |= dict.fromkeys(
-        ("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), ""
-    ) | {"flags": "", "formerNames": []}
-    address = dict.fromkeys(
-        ("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), ""
-    )
+    blank_company = dict.fromkeys(("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"), "")
+    blank_company |= dict.fromkeys(("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), "") | {
+        "flags": "",
+        "formerNames": [],
+    }
+    address = dict.fromkeys(("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), "")
     addresses = {"mailing": address, "business": address}
     flags_company = {"insiderTransactionForOwnerExists": 0, "insiderTransactionForIssuerExists": 1}
     filings = {"recent": columns | blank | flags, "files": []}
@@ -201,9 +194,7 @@ def vectors(dimension):
     return "".join(f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n" for row in range(200))
 
 
-TAR = tar_bytes(
-    *((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2))
-)
+TAR = tar_bytes(*((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2)))
 ZIP = zip_bytes(*((f"glove.6B.{dimension}d.txt", vectors(dimension)) for dimension in (50, 100)))
 
 
@@ -302,18 +293,14 @@ def naps(monkeypatch):
 
 def older_data(folder):
     """What an earlier download might have left, with content that a new one replaces, and content that it keeps."""
-    (folder / "SP500.csv").write_bytes(
-        fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0))
-    )
+    (folder / "SP500.csv").write_bytes(fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0)))
     months = pd.date_range("1978-01-01", periods=500, freq="MS")
     for series in ("UMCSENT", "IPGMFN"):
         (folder / f"{series}.csv").write_bytes(fred_csv(series, months, np.full(500, 80.0)))
     (folder / "aclImdb_v1.tar.gz").write_bytes(tar_bytes(("aclImdb/old.txt", b"old")))
     (folder / "glove.6B.100d.txt").write_text("old 0.1\n")
     days = pd.date_range("2014-12-01", periods=30, unit="us")
-    prices = [
-        pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0}) for symbol in ("MSFT", "IBM")
-    ]
+    prices = [pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0}) for symbol in ("MSFT", "IBM")]
     pd.concat(prices).to_parquet(folder / "stock_prices.parquet", index=False)
     filing = {
         "ticker": "IBM",
@@ -368,9 +355,7 @@ def outcome(internet, tmp_path_factory):
                     result = "right data" + (f" after a wait of {max(naps):.0f} s" if naps else "")
                 except DownloadError as error:
                     assert error.step
-                    causes = re.sub(
-                        r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause
-                    ).split(" / ")
+                    causes = re.sub(r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause).split(" / ")
                     result = "error: " + " / ".join(dict.fromkeys(causes))
                 except KeyboardInterrupt:
                     result = "interrupted"
@@ -433,11 +418,7 @@ def ctrl_c(internet, source):
 def truncated(internet, source):
     if source in ARCHIVES:
         return internet.broken("instead", WHERE[source], body=ARCHIVES[source][:-1000])
-    return (
-        internet.broken("instead", WHERE[source], body=submission(ACCESSIONS[1])[:9000])
-        if source == "filings"
-        else None
-    )
+    return internet.broken("instead", WHERE[source], body=submission(ACCESSIONS[1])[:9000]) if source == "filings" else None
 
 
 def wrong_hash(internet, source):
@@ -505,9 +486,7 @@ FAULTS = {
     "stalled body, for ever": stalled(0.4),
     "truncated archive or filing": truncated,
     "wrong hash": wrong_hash,
-    "HTML page instead of data": served(
-        "instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"
-    ),
+    "HTML page instead of data": served("instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"),
     "empty answer": served("instead", body=b""),
     "renamed column": renamed,
     "no DNS": no_dns,
@@ -714,9 +693,7 @@ def test_prices_leave_the_running_day_out(internet, local):
     internet.log.clear()
     download("prices", tickers=["AAPL"], start="2000-01-03")
     query = next(path for _, _, path, _ in internet.log if "period1" in path)
-    first, last = (
-        pd.Timestamp(int(re.search(f"{name}=(\\d+)", query)[1]), unit="s", tz="UTC") for name in ("period1", "period2")
-    )
+    first, last = (pd.Timestamp(int(re.search(f"{name}=(\\d+)", query)[1]), unit="s", tz="UTC") for name in ("period1", "period2"))
     first, last = first.tz_convert("America/New_York"), last.tz_convert("America/New_York")
     assert first == pd.Timestamp("2000-01-03", tz="America/New_York")
     assert last == last.normalize() and last <= pd.Timestamp.now("UTC") + pd.Timedelta(days=1)
@@ -883,9 +860,7 @@ def test_filings_command_brings_prices_and_all_goes_on_after_an_error(internet, 
     assert load_stock_prices().columns.tolist() == ["AAPL"] and len(pd.read_parquet(local / "filings_10k.parquet")) == 3
     with internet.broken("404", "chart|www.sec.gov|data.sec.gov"):
         assert command_line.main(["download", "all"]) == 1
-    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {
-        path.name for path in local.iterdir()
-    }
+    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {path.name for path in local.iterdir()}
 
 
 @pytest.mark.parametrize("folder", ["", "no such folder", "/sys"])
@@ -902,9 +877,7 @@ def test_no_folder_to_write_to(monkeypatch, capsys, folder):
 def test_nothing_is_unpickled():
     root = README.parent.parent
     for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("notebooks/*.ipynb")]:
-        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), (
-            path.name
-        )
+        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), path.name
 
 
 def test_nothing_downloaded_is_tracked_by_git():

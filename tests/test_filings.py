@@ -359,7 +359,9 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
     peaks = []
     for copies in (1, 12):
         path = tmp_path / f"{copies}.parquet"
-        rows = pd.DataFrame({"ticker": "A", "cik": 1, "form": "10-K", "date_filed": pd.Timestamp("2010-01-04"), "item": "1A"}, range(400))
+        rows = pd.DataFrame(
+            {"ticker": "A", "cik": 1, "form": "10-K", "date_filed": pd.Timestamp("2010-01-04"), "item": "1A"}, range(400)
+        )
         rows = rows.assign(text=texts)
         writer = None
         for _ in range(copies):
@@ -411,7 +413,9 @@ def test_what_has_no_return_says_why():
     prices = panel()
     prices.loc["2020-01-13":"2020-01-14", "A"] = np.nan
     prices.loc["2020-01-15":, "B"] = np.nan
-    rows = filed(("A", "2020-01-05"), ("C", "2020-01-08"), ("A", "2020-01-20"), ("A", "2020-01-10"), ("B", "2020-01-09"), ("A", "2020-01-07"))
+    rows = filed(
+        ("A", "2020-01-05"), ("C", "2020-01-08"), ("A", "2020-01-20"), ("A", "2020-01-10"), ("B", "2020-01-09"), ("A", "2020-01-07")
+    )
     found = returns_after_filing(rows, prices)
     assert found["status"].tolist() == [
         "before the price history",
@@ -432,7 +436,9 @@ def test_entry_on_the_filing_date_is_the_mistake():
 
 def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
     rng = np.random.default_rng(0)
-    prices = pd.DataFrame(np.exp(rng.normal(0, 0.02, (300, 4)).cumsum(axis=0)), pd.bdate_range("2019-01-01", periods=300), list("ABCD"))
+    prices = pd.DataFrame(
+        np.exp(rng.normal(0, 0.02, (300, 4)).cumsum(axis=0)), pd.bdate_range("2019-01-01", periods=300), list("ABCD")
+    )
     rows = filed(*((ticker, day) for day in prices.index[10:290:7] for ticker in "ABCD"))
     found, cut = returns_after_filing(rows, prices), prices.index[150]
     shuffled = prices.copy()

@@ -8,8 +8,8 @@ import re
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,9 +20,7 @@ import utils
 from data.panel import check_prices, ranks_by_date, returns, suspect_ticks, weekly_prices
 from data.source import ROOT, DataError, Source
 
-SOURCE = Source(
-    name="prices", kind="bundled", origin="made up", licence="none", first=None, last=None, rows=0, sha256="0" * 64
-)
+SOURCE = Source(name="prices", kind="bundled", origin="made up", licence="none", first=None, last=None, rows=0, sha256="0" * 64)
 DAYS = pd.bdate_range("2009-01-01", "2015-12-31", name="date")
 VALIDATION, TEST = "2013-01-01", "2014-01-01"
 
@@ -115,7 +113,10 @@ def test_a_halted_stock_is_missing_and_a_delisted_one_stops():
         (lambda prices: prices.iloc[::-1], "sorted from old to new"),
         (lambda prices: prices.iloc[[0, 1, 1, 2]], "without duplicates"),
         (lambda prices: prices.set_axis(["T00"] * 12, axis=1), "tickers must be unique"),
-        (lambda prices: prices * np.where(DAYS == DAYS[3], 0.0, 1.0)[:, None], r"positive and finite, given 0.0 for T00 on 2009-01-06"),
+        (
+            lambda prices: prices * np.where(DAYS == DAYS[3], 0.0, 1.0)[:, None],
+            r"positive and finite, given 0.0 for T00 on 2009-01-06",
+        ),
         (lambda prices: -prices, "positive and finite, given -"),
         (lambda prices: prices * np.where(DAYS == DAYS[3], np.inf, 1.0)[:, None], "positive and finite, given inf"),
         (lambda prices: prices.astype(str) + " $", "must be numbers"),
@@ -221,7 +222,9 @@ def test_the_outcome_is_raw_and_tradable(hostile):
         series = prices[ticker[sample]].dropna()
         first, last = series[: windows.input_end[sample]].iloc[-1], series[: windows.target_date[sample]].iloc[-1]
         assert windows.y[sample] == pytest.approx(last / first - 1, abs=1e-6)
-        entry, leave = (prices[ticker[sample]][date:].iloc[1:2] for date in (windows.input_end[sample], windows.target_date[sample]))
+        entry, leave = (
+            prices[ticker[sample]][date:].iloc[1:2] for date in (windows.input_end[sample], windows.target_date[sample])
+        )
         delayed = leave.iloc[0] / entry.iloc[0] - 1
         assert details["delayed_return"][sample] == pytest.approx(delayed, abs=1e-6, nan_ok=True)
 

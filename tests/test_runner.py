@@ -61,7 +61,9 @@ def test_parameters_reach_the_notebook(repository, monkeypatch):
 def test_a_failure_shows_the_cell_and_the_error(repository, monkeypatch):
     repository("05_bad", "x = 1", "forecast = x / 0")
     repository("06_good", "import time; time.sleep(60)")
-    with pytest.raises(SystemExit, match=r"05_bad.ipynb failed in this cell:\n\nforecast = x / 0\n\nZeroDivisionError: division by zero"):
+    with pytest.raises(
+        SystemExit, match=r"05_bad.ipynb failed in this cell:\n\nforecast = x / 0\n\nZeroDivisionError: division by zero"
+    ):
         run(monkeypatch, "run")
 
 

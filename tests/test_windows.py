@@ -41,7 +41,13 @@ def loop(panel, window, horizon):
 
 def as_samples(windows):
     return list(
-        zip(windows.X[:, :, 0], windows.y, pd.DatetimeIndex(windows.input_end), pd.DatetimeIndex(windows.target_date), windows.ticker)
+        zip(
+            windows.X[:, :, 0],
+            windows.y,
+            pd.DatetimeIndex(windows.input_end),
+            pd.DatetimeIndex(windows.target_date),
+            windows.ticker,
+        )
     )
 
 
@@ -101,6 +107,26 @@ def test_feature_and_target_frames(panel, window, horizon):
     np.testing.assert_array_equal(windows.X[:, :, 1], -windows.X[:, :, 0])
     np.testing.assert_array_equal(windows.X[:, :, :1], make_panel_windows(panel, window, horizon).X)
     np.testing.assert_array_equal(windows.y, 10 * make_panel_windows(panel, window, horizon).y)
+
+
+@given(panel=panels(dates=st.integers(20, 40)), **SMALL)
+def test_a_gap_in_any_feature_is_a_gap(panel, window, horizon):
+    features = {"known": panel.notna().astype(float), "gaps": panel}
+    try:
+        expected = make_panel_windows(panel, window, horizon)
+    except ValueError:
+        return
+    windows = make_panel_windows(features, window, horizon, target=panel)
+    np.testing.assert_array_equal(windows.X[:, :, 1:], expected.X)
+    assert windows.ticker.tolist() == expected.ticker.tolist()
+
+
+@pytest.mark.parametrize("tickers", [127, 128, 129, 32_769])
+def test_panels_of_many_tickers(tickers):
+    panel = pd.DataFrame(np.arange(3.0 * tickers).reshape(3, tickers), days(3), [f"T{number}" for number in range(tickers)])
+    windows = make_panel_windows(panel, 1)
+    assert windows.ticker.tolist() == [*panel.columns, *panel.columns]
+    assert windows.X.ravel().tolist() == list(range(2 * tickers))
 
 
 def test_frame_targets():

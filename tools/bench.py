@@ -25,7 +25,7 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def ratio(function, yardstick, repetitions=9):
+def ratio(function, yardstick, repetitions=41):
     """Median over pairs of runs, one right after the other, of the time of ``function`` by that of ``yardstick``."""
     return statistics.median(seconds(function) / seconds(yardstick) for _ in range(repetitions))
 

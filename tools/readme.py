@@ -11,7 +11,6 @@ from data.catalog import DATASETS
 from data.source import ROOT
 from utils import score_table
 
-
 ROW = ["task", "model", "metric", "value", "low", "high", "n"]
 TASKS = 4  # shown of each notebook, the first ones
 
