@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dask.distributed import Client
+from dask.distributed import Client, LocalCluster
 from gensim.models.phrases import Phrases
 from notebook_code import functions
 
 import utils
 from data import filing_text
 from data.filing_returns import returns_after_filing
-from data.filing_text import Settings, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
+from data.filing_text import Settings, dask_client, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
 from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_filings
 from data.source import DataError
 
@@ -267,6 +267,17 @@ def test_parts_do_not_change_the_result(prepared, tmp_path, client):
     other = whole_chain(path, tmp_path, client, part_bytes=10**9)
     assert len(other[0].parts) == 1 and other[1].name == model.name
     assert all(map(np.array_equal, frame["sequence"], other[2]["sequence"]))
+
+
+def test_a_cluster_is_used_by_its_address(tmp_path, client):
+    path = corpus_file(tmp_path / "in.parquet", plain_texts(40))
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        with dask_client(cluster.scheduler_address) as remote:
+            assert remote.scheduler.address == cluster.scheduler_address
+            there = tokenize(path, remote, folder=tmp_path / "there", part_bytes=20_000)
+            busy = remote.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert list(busy.values()) == [len(there.parts)]
+    assert there.totals() == tokenize(path, client, folder=tmp_path / "here", part_bytes=20_000).totals()
 
 
 def test_empty_training_period_is_an_error(prepared, client):
