@@ -431,8 +431,8 @@ def score_table(scores):
     frame["text"] = [
         f"{row.value:.{digit}f} [{row.low:.{digit}f}, {row.high:.{digit}f}]" for row, digit in zip(frame.itertuples(), digits)
     ]
-    table = frame.pivot_table("text", index=["task", "model"], columns="metric", aggfunc="first", sort=False)
-    return table.fillna("").rename_axis(columns=None)
+    table = frame.set_index(["task", "model", "metric"])["text"].unstack(fill_value="", sort=False)
+    return table.rename_axis(columns=None)
 
 
 # ----------------------------------------------------------------------------------------------------- plots

@@ -1,5 +1,6 @@
 """Monthly sentiment and industrial production. ``python -m data.macro`` makes the bundled file anew."""
 
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -77,8 +78,10 @@ def _read(path, columns):
             raise damaged(path, "is a web page, not a table", "macro")
     try:
         table = pd.read_csv(path, dtype=str, na_values=["."])
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise damaged(path, f"cannot be read as a table ({error})", "macro") from error
+    if repeated := [name for name in columns if f"{name}.1" in table]:  # pandas' name for a second one
+        raise damaged(path, f"has two columns {repeated[0]}", "macro")
     date = next((name for name in ("observation_date", "DATE", "date") if name in table), None)
     if date is None or not set(columns) <= set(table):
         found = ", ".join(map(str, table.columns[:6]))

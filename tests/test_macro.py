@@ -71,6 +71,15 @@ def test_combined_file(local):
     assert (load_macro() == [80.5, 99.5]).all(axis=None)
 
 
+def test_damaged_bytes_of_the_combined_file(local):
+    table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": np.random.default_rng(0).uniform(50, 99, len(MONTHS))})
+    whole = gzip.compress(table.to_csv(index=False).encode())
+    for position in range(20, len(whole), 7):
+        (local / "fred_monthly.csv.gz").write_bytes(whole[:position] + b"\xff" * 6 + whole[position + 6 :])
+        with pytest.raises(DataError, match="fred_monthly.csv.gz: "):
+            load_macro()
+
+
 def swapped(text):
     rows = text.splitlines()
     rows[5], rows[6] = rows[6], rows[5]
@@ -93,6 +102,7 @@ FAULTS = {
     "gap": (GOOD.replace("1979-01-01,51.5", "1979-01-01,."), "no value in 1979-01;"),
     "missing row": (GOOD.replace("1979-01-01,51.5\n", ""), "no value in 1979-01;"),
     "binary": ("\x00\x1f\x8b\x08 \x00", "UMCSENT.csv: "),
+    "series twice": ("\n".join(row + "," + row.split(",")[1] for row in GOOD.split()), "has two columns UMCSENT"),
     "too late": (fred("UMCSENT", MONTHS + pd.DateOffset(years=30)), "have 0 months in common"),
 }
 
@@ -118,6 +128,9 @@ def test_production_must_be_positive_and_present(local):
 
 # -------------------------------------------------------------------------------------------------- notebook 05
 
+LSTMS = ["iterated LSTM", "direct LSTM", "encoder-decoder"]
+NETWORKS = [*LSTMS, "iterated, no LSTM"]
+
 
 @pytest.fixture(scope="module")
 def notebook():
@@ -131,9 +144,8 @@ def notebook():
                 kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
                 tree.body = [node for node in tree.body if isinstance(node, kinds)]
             exec(compile(tree, path.name, "exec"), names)
-    names |= {"SEASONAL": True, "SEEDS": [0], "chosen_size": {}, "chosen_epochs": {}}
-    for name in ("iterated LSTM", "direct LSTM"):
-        names["chosen_size"][name], names["chosen_epochs"][name] = 2, 2
+    sizes = {name: 2 for name in LSTMS} | {"iterated, no LSTM": 0}
+    names |= {"SEASONAL": True, "SEEDS": [0], "chosen_size": sizes, "chosen_epochs": dict.fromkeys(sizes, 2)}
     return names
 
 
@@ -152,7 +164,8 @@ def estimators(notebook):
     found = {name: notebook[name] for name in ("persistence", "seasonal_naive")}
     found["VAR"] = lambda known: notebook["vector_autoregression"](known, True)
     found["AR"] = lambda known: notebook["autoregression"](known, True)
-    for name in ("iterated LSTM", "direct LSTM"):
+    found["average growth"] = lambda known: notebook["average_growth"](known, True)
+    for name in NETWORKS:
         network = notebook["Network"](name)
         found[name] = lambda known, network=network: notebook["estimate_network"](network, known)
     return found
@@ -165,7 +178,7 @@ def with_other_future(history, last):
     return changed
 
 
-ESTIMATORS = ["persistence", "seasonal_naive", "AR", "VAR", "iterated LSTM", "direct LSTM"]
+ESTIMATORS = ["persistence", "average growth", "seasonal_naive", "AR", "VAR", *NETWORKS]
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -221,3 +234,36 @@ def test_targets_follow_their_windows(notebook, steps):
     assert X[0, :, 0].tolist() == list(range(12))
     path = y + notebook["start_forecast"](X)
     assert (path[:, 0, 0] == X[:, -1, 0] + 1).all() and path[-1, -1, 0] == 39
+
+
+@pytest.mark.parametrize("steps", [5, 12])
+def test_average_growth_is_what_an_untrained_network_forecasts(notebook, estimators, history, steps):
+    scale = notebook["fit_scale"](history, True)
+    window = notebook["to_inputs"](history, scale)[None, -12:].astype("float32")
+    untrained = notebook["build"]("iterated LSTM", 2)
+    path = notebook["network_paths"](untrained, window, steps)
+    expected = estimators["average growth"](history)([history])[0, 0, :steps]
+    np.testing.assert_allclose(notebook["to_levels"](history, path[0], scale), expected, rtol=1e-5)
+
+
+def planted(strength):
+    """Fifty years in which growth follows sentiment of the month before, by ``strength`` of its spread."""
+    random = np.random.default_rng(1)
+    months = pd.date_range("1950-01-01", periods=600, freq="MS")
+    sentiment, noise = random.normal(size=(2, 600))
+    growth = 0.01 * (strength * np.roll(sentiment, 1) + (1 - strength) * noise)
+    return pd.DataFrame({"sentiment": 80 + 10 * sentiment, "ip": 50 * np.exp(np.cumsum(growth))}, months)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_planted_lead_is_found_and_none_is_invented(estimators, notebook, name):
+    """Error of production one month ahead, relative to average growth: the networks' controls."""
+    ratios = {}
+    for strength in (0.9, 0):
+        data = planted(strength)
+        months = data.index[480:576]
+        truth = notebook["actual_paths"](data, months)[:, 0, 1]
+        paths = [notebook["rolling_forecasts"](estimators[key], data, months, 96) for key in (name, "average growth")]
+        errors = [np.abs(path[0, :, 0, 1] - truth).mean() for path in paths]
+        ratios[strength] = errors[0] / errors[1]
+    assert ratios[0.9] < 0.9 and 0.95 < ratios[0] < 1.1, ratios
