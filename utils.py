@@ -1,7 +1,4 @@
-"""Windowing, splitting, scoring and plotting, shared by all notebooks.
-
-Windows run from the oldest to the newest observation, never contain their target and never span a gap.
-"""
+"""Windowing, splitting, scoring and plotting, shared by all notebooks."""
 
 import json
 import logging
@@ -67,8 +64,7 @@ def make_windows(data, window, horizon=1, target=None):
         target: column, or list of columns, to predict; by default all columns (for a Series, itself).
 
     Returns:
-        Windows; y is (samples,) for a Series or a single target, else (samples, targets). A window, or a target,
-        that touches a gap is left out.
+        Windows; y is (samples,) for a Series or a single target, else (samples, targets); none of them touches a gap.
 
     Raises:
         ValueError: empty, too short, not numeric or infinite data, an index that is unsorted or has duplicates,
@@ -105,8 +101,7 @@ def make_panel_windows(returns, window, horizon=1, target=None):
         target: DataFrame of the same shape with the values to predict; by default ``returns`` (the first feature).
 
     Returns:
-        Windows with X (samples, window, features) and y (samples,). A window, or a target, that touches a gap is
-        left out. X is copied once out of a strided view.
+        Windows with X (samples, window, features), copied once, and y (samples,); none of them touches a gap.
 
     Raises:
         ValueError: as ``make_windows``, and for frames of different shape or duplicate tickers.
@@ -118,8 +113,6 @@ def make_panel_windows(returns, window, horizon=1, target=None):
     for frame in (*features, target):
         if not (frame.index.equals(panel.index) and frame.columns.equals(panel.columns)):
             raise ValueError(f"all frames need the same dates and tickers, given {frame.shape} beside {panel.shape}")
-    if not panel.columns.is_unique:
-        raise ValueError(f"tickers must be unique, given twice: {list(panel.columns[panel.columns.duplicated()])}")
 
     values = [_float32(frame) for frame in features]
     targets = _float32(target)[window + horizon - 1 :]
@@ -171,10 +164,12 @@ def _check_steps(window, horizon, frame):
     if not isinstance(frame, pd.DataFrame):
         raise ValueError(f"data must be a pandas Series or DataFrame, given {type(frame).__name__}")
     index = frame.index
-    if not isinstance(index, pd.DatetimeIndex):
-        raise ValueError(f"the index must hold dates (DatetimeIndex), given {type(index).__name__}")
+    if not isinstance(index, pd.DatetimeIndex) or index.tz:
+        raise ValueError(f"the index must hold dates (DatetimeIndex, no time zone), given {type(index).__name__} of {index.dtype}")
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
         raise ValueError("the dates must be sorted from old to new, without duplicates or missing dates (NaT)")
+    if not frame.columns.is_unique:
+        raise ValueError(f"columns must be unique, given twice: {list(frame.columns[frame.columns.duplicated()])}")
     if len(frame) < (least := window + horizon) or frame.shape[1] == 0:
         raise ValueError(f"window {window} and horizon {horizon} need at least {least} rows and one column, given {frame.shape}")
 
@@ -219,7 +214,7 @@ def split_by_date(windows, validation_start, test_start):
     starts = pd.Timestamp(validation_start).to_datetime64(), pd.Timestamp(test_start).to_datetime64()
     if not starts[0] < starts[1]:
         raise ValueError(f"validation_start must be before test_start, given {validation_start} and {test_start}")
-    if (windows.input_end[1:] < windows.input_end[:-1]).any():
+    if any((dates[1:] < dates[:-1]).any() for dates in (windows.input_end, windows.target_date)):
         raise ValueError("windows must be ordered by date, given windows that are not")
     begin = [0, *np.searchsorted(windows.input_end, starts)]
     end = [*np.searchsorted(windows.target_date, starts), len(windows)]
@@ -233,13 +228,11 @@ def split_by_date(windows, validation_start, test_start):
 
 # ---------------------------------------------------------------------------------------------------- scores
 
-METRICS = {  # of arrays (samples,); in plain NumPy, because a bootstrap calls them a thousand times
+METRICS = {  # of arrays (samples,); plain NumPy, as a bootstrap calls them a thousand times; AUC: Mann and Whitney (1947)
     "rmse": lambda actual, predicted: np.sqrt(np.mean((actual - predicted) ** 2)),
     "mae": lambda actual, predicted: np.mean(np.abs(actual - predicted)),
     "r2": lambda actual, predicted: 1 - np.mean((actual - predicted) ** 2) / np.var(actual),
-    "auc": lambda actual, predicted: (  # from the mean rank of the positives (Mann and Whitney 1947)
-        (rankdata(predicted)[actual > 0.5].mean() - (np.sum(actual > 0.5) + 1) / 2) / np.sum(actual <= 0.5)
-    ),
+    "auc": lambda actual, score: (rankdata(score)[actual > 0.5].mean() - (np.sum(actual > 0.5) + 1) / 2) / np.sum(actual <= 0.5),
     "accuracy": lambda actual, predicted: np.mean(actual == (predicted > 0.5)),
 }
 
@@ -251,8 +244,11 @@ def score(task, model, metric, actual, predicted, **bootstrap):
     or "accuracy" (of a probability above 0.5); ``actual`` and ``predicted`` are arrays (samples,) without missing
     values; ``bootstrap`` holds options of ``bootstrap_interval``.
     """
+    actual, predicted = _aligned(actual, predicted)
+    if metric not in METRICS or metric == "auc" and len(np.unique(actual > 0.5)) < 2:
+        raise ValueError(f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of {np.unique(actual)[:3]}")
     interval = bootstrap_interval(METRICS[metric], actual, predicted, **bootstrap)
-    return score_row(task, model, metric, METRICS[metric](_finite(actual), _finite(predicted)), interval, len(actual))
+    return score_row(task, model, metric, METRICS[metric](actual, predicted), interval, len(actual))
 
 
 def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **bootstrap):
@@ -265,7 +261,7 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
     def skill(actual, predicted, baseline):
         return 1 - METRICS[metric](actual, predicted) / METRICS[metric](actual, baseline)
 
-    arrays = [_finite(array) for array in (actual, predicted, baseline)]
+    arrays = _aligned(actual, predicted, baseline)
     interval = bootstrap_interval(skill, *arrays, **bootstrap)
     skill_row = score_row(task, model, f"{metric}_skill", skill(*arrays), interval, len(actual))
     return [score(task, model, metric, actual, predicted, **bootstrap), skill_row]
@@ -273,8 +269,8 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
 
 def score_row(task, model, metric, value, interval, n):
     """A dict with task, model, metric, value, low, high, n: one row of a score file."""
-    low, high = interval
-    return dict(task=task, model=model, metric=metric, value=float(value), low=float(low), high=float(high), n=int(n))
+    value, low, high = map(float, (value, *interval))
+    return dict(task=task, model=model, metric=metric, value=value, low=low, high=high, n=int(n))
 
 
 def bootstrap_interval(statistic, *arrays, dates=None, block=None, repetitions=1000, level=0.95, seed=0):
@@ -317,13 +313,12 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
     Newey-West variance, and the small-sample correction of Harvey, Leybourne and Newbold (1997), by statsmodels.
     ``actual`` and the forecasts ``first`` and ``second``, ``horizon`` steps ahead, are arrays (samples,) in order of time.
 
-    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss. Raises
-    ValueError for different lengths, missing values, or no more samples than the horizon.
+    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss.
+    Raises ValueError for different lengths, missing values, or no more samples than the horizon.
     """
-    actual, first, second = map(_finite, (actual, first, second))
-    lengths = [len(array) for array in (actual, first, second)]
-    if len(set(lengths)) != 1 or lengths[0] <= horizon:
-        raise ValueError(f"needs three arrays of one length above the horizon {horizon}, given {lengths}")
+    actual, first, second = _aligned(actual, first, second)
+    if len(actual) <= horizon:
+        raise ValueError(f"needs more samples than the horizon {horizon}, given {len(actual)}")
     test = diebold_mariano_test(actual, first, second, criterion="poly", power=power, harvey_adj=True, horizon=horizon)
     return float(test.statistic), float(test.pvalue)
 
@@ -331,8 +326,7 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
 def information_coefficient(actual, predicted, dates):
     """Spearman correlation of prediction and outcome across the stocks of each date, as a Series by date.
 
-    All arguments are (samples,), without missing values. A date on which either is constant has no correlation and
-    is left out.
+    All arguments are (samples,), without missing values. A date on which either is constant is left out.
     """
     frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
     ranks = frame.groupby(np.asarray(dates)).rank()
@@ -341,12 +335,18 @@ def information_coefficient(actual, predicted, dates):
     return (products["both"] / np.sqrt(products["actual"] * products["predicted"])).dropna().rename("ic").rename_axis("date")
 
 
-def mean_t_statistic(values, lags=None):
-    """Mean of a series and its Newey-West t-statistic; ``lags`` defaults to the cube root of the length."""
+def mean_t_statistic(values):
+    """Mean of a series and its Newey-West t-statistic, with as many lags as the cube root of the length."""
     values = _finite(values)
-    lags = int(len(values) ** (1 / 3)) if lags is None else lags
-    fit = sm.OLS(values, np.ones(len(values))).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    fit = sm.OLS(values, np.ones(len(values))).fit(cov_type="HAC", cov_kwds={"maxlags": int(len(values) ** (1 / 3))})
     return float(fit.params[0]), float(fit.tvalues[0])
+
+
+def _aligned(*arrays):
+    arrays = [_finite(array) for array in arrays]
+    if {array.shape for array in arrays} != {(len(arrays[0]),)}:
+        raise ValueError(f"needs arrays of one length, each (samples,), given the shapes {[array.shape for array in arrays]}")
+    return arrays
 
 
 def _finite(array):

@@ -8,8 +8,8 @@ Three steps, each of which goes through the corpus in parts of a few megabytes o
     manifest = encode(corpus, model, client)   # sequences: written once, read with load_sequences()
 
 No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of word pairs up to a
-fixed limit. A part is a Parquet file named by a hash of its content and of the settings, and complete or absent, so
-that a run that was interrupted goes on where it stopped. A remote cluster needs this package and the same folder.
+fixed limit. A part is a Parquet file named by a hash of its content, the settings and this file, and complete or absent,
+so that a run that was interrupted goes on where it stopped. A remote cluster needs this package and the same folder.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from dask.distributed import Client, as_completed
 from gensim.models.phrases import npmi_scorer
 from tqdm import tqdm
 
-from data.source import ROOT, DataError
+from data.source import ROOT, DataError, sha256
 
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
@@ -40,6 +40,7 @@ PAD, UNKNOWN = 0, 1  # as in data.text
 PART_BYTES = 4_000_000  # of text; two parts a worker are in flight
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 END, UNSEEN = "\n", -1
+CODE = sha256(__file__)  # parts made by other rules than those in this file are not taken for its own
 
 ABBREVIATIONS = "Inc Corp Co Ltd No Nos Mr Mrs Ms Dr St vs approx U.S i.e e.g [A-Z]".replace(".", "[.]").split()
 NO_ABBREVIATION = "".join(rf"(?<!\b{word}[.])" for word in ABBREVIATIONS)
@@ -207,7 +208,7 @@ def _tokenize_part(batch, settings, folder):
     first, table = batch
     texts = table["text"].to_pylist()
     details = table.select(COLUMNS)
-    content = hashlib.sha256(repr((settings.shortest, settings.longest, first, details.to_pylist())).encode())
+    content = hashlib.sha256(repr((CODE, settings.shortest, settings.longest, first, details.to_pylist())).encode())
     for text in texts:
         content.update(b"\0" if text is None else text.encode() + b"\1")
     path = folder / f"{content.hexdigest()[:20]}.parquet"

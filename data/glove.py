@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def _read_local(path, words, dimensions):
                 raise damaged(path, f"holds no glove.6B.{size or '<d>'}d.txt, only {archive.namelist()[:5]}", "glove")
             with archive.open(members[size]) as member:
                 return _read_vectors(io.BufferedReader(member, 2**20), path, words, size)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise damaged(path, f"cannot be read ({error})", "glove") from error
 
 

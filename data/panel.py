@@ -49,13 +49,15 @@ def weekly_prices(prices):
     """Last price of each stock in each week that is over: weeks × tickers.
 
     A week runs from Saturday to Friday and is stamped with its last trading day, a Thursday where Friday is a holiday: the
-    first moment at which all its prices are known. A stock without a price in a week has NaN. The last week is left
-    out if the data end before its Friday. Raises ValueError as ``check_prices``, and if no week is over.
+    first moment at which all its prices are known. A stock without a price in a week has NaN; so has every stock in a week
+    without a trading day, which is stamped with its Friday. The last week is left out if the data end before its Friday. Raises ValueError as ``check_prices``, and if no week is over.
     """
     check_prices(prices)
     weeks = prices.index.to_period("W-FRI")
-    weekly = prices.groupby(weeks).last()
-    weekly.index = pd.DatetimeIndex(prices.index.to_series().groupby(weeks).last(), name=prices.index.name)
+    every = pd.period_range(weeks[0], weeks[-1], freq="W-FRI")
+    last_day = prices.index.to_series().groupby(weeks).last().reindex(every)
+    weekly = prices.groupby(weeks).last().reindex(every)
+    weekly.index = pd.DatetimeIndex(last_day.fillna(every.end_time.normalize().to_series(every)), name=prices.index.name)
     if prices.index[-1] < weeks[-1].end_time.normalize():
         weekly = weekly.iloc[:-1]
     if weekly.empty:

@@ -17,7 +17,7 @@ def load_stock_prices(field="adj_close"):
     ``symbol``, ``date``, ``adj_close`` and optionally others. Bundled: 20 large US stocks 1990 to 2022, "adj_close".
 
     Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, or prices that are
-    infinite or not positive.
+    infinite or not positive, no rows, or rows without symbol, date or a number.
     """
     dataset = DATASETS["prices"]
     if path := local_file(*dataset.files):
@@ -35,9 +35,14 @@ def load_stock_prices(field="adj_close"):
 
 def _read_local(path, field):
     try:
-        rows = pd.read_parquet(path, columns=["symbol", "date", field])
-    except (ValueError, KeyError, OSError) as error:
-        raise damaged(path, f"needs the columns symbol, date and {field} ({error})", "prices") from error
+        rows = pd.read_parquet(path, columns=["symbol", "date", field]).astype({field: "float64"})
+        rows["date"] = pd.to_datetime(rows["date"])
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise damaged(path, f"needs the columns symbol, date and, of numbers, {field} ({error})", "prices") from error
+    if rows.empty or rows[["symbol", "date"]].isna().any(axis=None):
+        raise damaged(
+            path, f"has {len(rows)} rows, {rows[['symbol', 'date']].isna().any(axis=1).sum()} without symbol or date", "prices"
+        )
     if rows.duplicated(["symbol", "date"]).any():
         twice = rows[rows.duplicated(["symbol", "date"])].iloc[0]
         raise damaged(path, f"{twice['symbol']} has two rows on {twice['date']:%Y-%m-%d}", "prices")

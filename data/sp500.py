@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS
@@ -52,7 +53,7 @@ def _read_local(path):
         raise damaged(path, f"has {len(prices)} rows, at least 2 are needed", "sp500")
     if not (prices.index.is_monotonic_increasing and prices.index.is_unique):
         raise damaged(path, "dates must be sorted and unique", "sp500")
-    positive = prices.filter(PRICES).gt(0).all(axis=1) & prices.notna().all(axis=1)
+    positive = prices.gt(0).drop(columns="volume", errors="ignore").all(axis=1) & np.isfinite(prices).all(axis=1)
     if not positive.all():
-        raise damaged(path, f"a price is missing or not positive on {positive.idxmin():%Y-%m-%d}", "sp500")
+        raise damaged(path, f"a price is missing, infinite or not positive on {positive.idxmin():%Y-%m-%d}", "sp500")
     return prices if from_fred else prices.iloc[:-1]

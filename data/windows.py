@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
-from data.source import ROOT, DataError, Source
+from data.source import ROOT, DataError, Source, local_file, sha256
 from utils import Windows
 
 FOLDER = ROOT / "build" / "dataset"
@@ -47,8 +47,8 @@ def load_windows(name):
     sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the other columns of the
     file. ``details.attrs`` holds "source" and "features" (the names of the last axis of ``windows.X``).
 
-    Raises DataError if the file is absent or damaged, or was made from local prices where the bundled ones are in use
-    now, or the other way round.
+    Raises DataError if the file is absent or damaged, or was made from other prices than those in use now: from local
+    ones where the bundled ones are used, the other way round, or from another local file.
     """
     path = FOLDER / f"{name}.parquet"
     command = "make notebooks NB=02"
@@ -64,7 +64,8 @@ def load_windows(name):
         details = table.drop_columns(features).to_pandas()
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}") from error
-    if source["kind"] != DATASETS["prices"].status()[0]:
+    local = local_file(*DATASETS["prices"].files)
+    if source["kind"] != ("local" if local else "bundled") or (local and source["sha256"] != sha256(local)):
         raise DataError(
             f"{path.relative_to(ROOT)} was made from {source['kind']} prices ({source['origin']}), which are not those "
             f"in use now; make it anew: {command}"

@@ -95,8 +95,9 @@ def refused(load, path, problem):
         (lambda prices: prices.iloc[[0, 0, 1, 2]], "sorted and unique"),
         (lambda prices: prices.iloc[:1], "has 1 rows"),
         (lambda prices: prices.replace(103.0, 0.0), "not positive on 2020-01-06"),
-        (lambda prices: prices.replace(103.0, np.nan), "missing or not positive on 2020-01-06"),
-        (lambda prices: prices.astype(object).replace(103.0, "n/a"), "missing or not positive|needs the columns"),
+        (lambda prices: prices.replace(103.0, np.nan), "missing, infinite or not positive on 2020-01-06"),
+        (lambda prices: prices.replace(103.0, np.inf), "missing, infinite or not positive on 2020-01-06"),
+        (lambda prices: prices.astype(object).replace(103.0, "n/a"), "missing, infinite or not positive|needs the columns"),
     ],
 )
 def test_damaged_index_prices(local, damage, problem):
@@ -123,6 +124,11 @@ def test_files_that_are_not_what_they_say(local):
         (lambda rows: rows.replace(7.0, 0.0), "A has adj_close 0.0 on 2020-01-06"),
         (lambda rows: rows.replace(7.0, -1.0), "A has adj_close -1.0"),
         (lambda rows: rows.replace(7.0, np.inf), "A has adj_close inf"),
+        (lambda rows: rows.astype({"adj_close": str}).replace("7.0", "seven"), "of numbers, adj_close"),
+        (lambda rows: rows.assign(date="soon"), "needs the columns symbol, date"),
+        (lambda rows: rows.assign(date=rows["date"].mask(rows["adj_close"] == 7.0)), "1 without symbol or date"),
+        (lambda rows: rows.assign(symbol=rows["symbol"].mask(rows["adj_close"] == 7.0)), "1 without symbol or date"),
+        (lambda rows: rows.iloc[:0], "has 0 rows"),
     ],
 )
 def test_damaged_stock_prices(local, damage, problem):

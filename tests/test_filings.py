@@ -343,7 +343,7 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
     assert encode(other[0], other[1], client)["written"] == 0
 
 
-def test_a_changed_section_or_setting_makes_new_parts(prepared, tmp_path, client):
+def test_a_changed_section_setting_or_rule_makes_new_parts(prepared, tmp_path, client, monkeypatch):
     path, folder, corpus, model, frame = prepared
     settings = Settings(min_count=5)
     assert tokenize(path, client, settings, folder, 20_000).written == 0
@@ -352,6 +352,10 @@ def test_a_changed_section_or_setting_makes_new_parts(prepared, tmp_path, client
     table.to_parquet(tmp_path / "in.parquet", index=False)
     assert tokenize(tmp_path / "in.parquet", client, settings, folder, 20_000).written == 1
     assert tokenize(path, client, Settings(longest=20), folder, 20_000).written == len(corpus.parts)
+    monkeypatch.setattr(filing_text, "CODE", "the file with another rule")
+    assert tokenize(path, client, settings, tmp_path / "other", 20_000).written == len(corpus.parts)
+    names = {path.name for path in (tmp_path / "other" / "tokens").iterdir()}
+    assert not names & {part["file"] for part in corpus.parts}
 
 
 MEMORY = """

@@ -86,6 +86,15 @@ def test_a_week_is_stamped_with_its_last_trading_day():
     pd.testing.assert_frame_equal(weekly, prices.loc[weekly.index], check_freq=False)
 
 
+def test_weeks_without_a_trading_day_are_missing():
+    prices = made_up_prices()
+    hole = prices.drop(prices["2010-06-05":"2010-09-03"].index)
+    weekly = weekly_prices(hole)
+    assert weekly.index.is_monotonic_increasing and weekly["2010-06-05":"2010-09-03"].isna().all(axis=None)
+    assert len(weekly) == len(weekly_prices(prices)) and weekly.index[weekly.isna().all(axis=1)].day_of_week.isin([4]).all()
+    assert returns(weekly).loc["2010-09-10"].isna().all()
+
+
 def test_a_week_in_progress_is_left_out():
     prices = made_up_prices()
     assert DAYS[-1].day_name() == "Thursday"
@@ -253,8 +262,23 @@ def test_the_future_changes_no_window_before_it(hostile, cut):
         for field in ("X", "y", "input_end", "target_date"):
             np.testing.assert_array_equal(getattr(before, field)[known], getattr(after, field)[still])
         np.testing.assert_array_equal(details["up"][known], other_details["up"][still])
-        inputs_known, inputs_still = before.input_end <= np.datetime64(cut), after.input_end <= np.datetime64(cut)
-        assert [*before.input_end[inputs_known][:5]] == [*after.input_end[inputs_still][:5]]
+        # Of inputs that end by then, but whose targets do not, some are gone and others new: those left are the same.
+        samples = [pd.MultiIndex.from_arrays([part.input_end, part.ticker]) for part in (before, after)]
+        both = samples[0].intersection(samples[1])
+        both = both[both.get_level_values(0) <= np.datetime64(cut)]
+        X_before, X_after = (part.X[index.get_indexer(both)] for part, index in zip((before, after), samples))
+        np.testing.assert_array_equal(X_before, X_after)
+
+
+def test_a_delisting_next_week_is_not_known_this_week():
+    prices = made_up_prices()
+    died = prices.copy()
+    died.loc["2014-03-10":, ["T00", "T05"]] = np.nan
+    (before, _), (after, _) = (build_dataset(panel)["weekly"] for panel in (prices, died))
+    last = before.input_end == np.datetime64("2014-03-07"), after.input_end == np.datetime64("2014-03-07")
+    survivors = ~before.ticker[last[0]].isin(["T00", "T05"])
+    assert survivors.sum() == last[1].sum() == 10
+    np.testing.assert_array_equal(before.X[last[0]][survivors], after.X[last[1]])
 
 
 def test_panels_without_a_window_are_refused():
@@ -291,12 +315,16 @@ def test_windows_survive_the_file(hostile, folder, capsys):
     assert [path.name for path in folder.iterdir()] == ["weekly.parquet"]
 
 
-def test_a_file_that_is_absent_damaged_or_of_other_prices(hostile, folder):
+def test_a_file_that_is_absent_damaged_or_of_other_prices(hostile, folder, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"weekly.parquet is not there.*make notebooks NB=02"):
         data.windows.load_windows("weekly")
     windows, details = hostile[1]["weekly"]
     path = data.windows.save_windows("weekly", windows, details["features"], Source(SOURCE, kind="local"))
     with pytest.raises(DataError, match="made from local prices.*make notebooks NB=02"):
+        data.windows.load_windows("weekly")
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    (tmp_path / "stock_prices.parquet").write_bytes(b"another file of prices")
+    with pytest.raises(DataError, match="not those in use now.*make notebooks NB=02"):
         data.windows.load_windows("weekly")
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match="is damaged.*make notebooks NB=02"):

@@ -128,10 +128,30 @@ def test_diebold_mariano_has_the_right_size():
 
 
 def test_diebold_mariano_refuses_bad_input():
-    with pytest.raises(ValueError, match="one length above the horizon 12, given .5, 5, 5."):
+    with pytest.raises(ValueError, match="more samples than the horizon 12, given 5"):
         utils.diebold_mariano(*rng.normal(size=(3, 5)), horizon=12)
     with pytest.raises(ValueError, match="missing"):
         utils.diebold_mariano([1, np.nan, 2], [1, 2, 3], [1, 2, 4])
+    with pytest.raises(ValueError, match="one length"):
+        utils.diebold_mariano([1, 2, 3], [1, 2], [1, 2, 4])
+
+
+@pytest.mark.parametrize("metric", ["rmse", "auc"])
+def test_a_column_instead_of_an_array_is_refused(metric):
+    """Shape (samples, 1), as ``model.predict`` returns it, would be compared each with each."""
+    actual, predicted = rng.integers(2, size=30), rng.normal(size=30)
+    for pair in ((actual, predicted[:, None]), (actual[:, None], predicted), (actual, predicted[:-1])):
+        with pytest.raises(ValueError, match="one length, each .samples,., given the shapes"):
+            utils.score("task", "model", metric, *pair)
+    with pytest.raises(ValueError, match="given the shapes"):
+        utils.forecast_scores("task", "model", actual, predicted, predicted[:, None])
+
+
+def test_unknown_metrics_and_an_auc_of_one_class_are_refused():
+    with pytest.raises(ValueError, match="needs a metric of .'rmse'.* given 'mape'"):
+        utils.score("task", "model", "mape", [1.0, 2.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="two classes"):
+        utils.score("task", "model", "auc", np.ones(9), rng.normal(size=9))
 
 
 @settings(deadline=None)
@@ -150,12 +170,13 @@ def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
 
 
 def test_mean_t_statistic():
-    values = rng.normal(0.5, 1, size=200)
-    mean, t = utils.mean_t_statistic(values, lags=0)
-    assert mean == pytest.approx(values.mean())
-    assert t == pytest.approx(values.mean() / (values.std() / np.sqrt(200)))
-    slow = np.repeat(rng.normal(0.5, 1, size=40), 5)  # only 40 independent numbers
-    assert utils.mean_t_statistic(slow, lags=5)[1] < 0.7 * utils.mean_t_statistic(slow, lags=0)[1]
+    """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags of 200."""
+    for values in (rng.normal(0.5, 1, size=200), np.repeat(rng.normal(0.5, 1, size=40), 5)):
+        rest = values - values.mean()
+        variance = np.mean(rest**2) + sum(2 * (1 - lag / 6) * rest[lag:] @ rest[:-lag] / 200 for lag in range(1, 6))
+        mean, t = utils.mean_t_statistic(values)
+        assert mean == pytest.approx(values.mean())
+        assert t == pytest.approx(values.mean() / np.sqrt(variance / 200))
 
 
 def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):

@@ -188,12 +188,16 @@ def test_local_vectors_in_the_order_of_the_words(local):
 
 
 def test_vectors_in_a_zip(local):
-    with zipfile.ZipFile(local / "glove.6B.zip", "w") as archive:
+    with zipfile.ZipFile(local / "glove.6B.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("glove.6B.50d.txt", VECTORS)
         archive.writestr("glove.6B.100d.txt", line("a", 100))
     assert data.load_glove(["w1", "naïve"], 50).shape == (2, 50)
     assert data.load_glove(["a"]).shape == (1, 100)
     refused(lambda: data.load_glove(["a"], 300), local / "glove.6B.zip", "holds no glove.6B.300d.txt")
+    whole = (local / "glove.6B.zip").read_bytes()
+    for position in range(46, 60):  # the first bytes of the compressed text, behind header and name
+        (local / "glove.6B.zip").write_bytes(whole[:position] + b"\xff" * 4 + whole[position + 4 :])
+        refused(lambda: data.load_glove(["w1"], 50), local / "glove.6B.zip", "cannot be read")
     (local / "glove.6B.zip").write_bytes(b"PK no archive")
     refused(lambda: data.load_glove(["a"]), local / "glove.6B.zip", "cannot be read")
 

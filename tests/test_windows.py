@@ -1,5 +1,7 @@
 """Windows and splits: properties over random panels, and every bad input refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,6 +212,10 @@ def test_bad_panels_and_targets_are_refused():
         make_panel_windows(panel, 3, target=panel[["b", "a"]])
     with pytest.raises(ValueError, match=r"given twice: \['a'\]"):
         make_panel_windows(panel.set_axis(["a", "a"], axis=1), 3)
+    with pytest.raises(ValueError, match=r"given twice: \['a'\]"):
+        make_windows(panel.set_axis(["a", "a"], axis=1), 3)
+    with pytest.raises(ValueError, match="no time zone"):
+        make_windows(panel.tz_localize("UTC"), 3)
     with pytest.raises(ValueError, match=r"target \['c'\] is not among"):
         make_windows(panel, 3, target="c")
 
@@ -220,6 +226,8 @@ def test_bad_splits_are_refused():
         split_by_date(windows, "2020-01-10", "2020-01-09")
     with pytest.raises(ValueError, match="ordered by date"):
         split_by_date(windows[::-1], "2020-01-08", "2020-01-10")
+    with pytest.raises(ValueError, match="ordered by date"):
+        split_by_date(replace(windows, target_date=windows.target_date[::-1]), "2020-01-08", "2020-01-10")
     with pytest.raises(ValueError, match="test is empty"):
         split_by_date(windows, "2020-01-08", "2021-01-01")
     with pytest.raises(ValueError, match="train is empty"):
