@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass, field
 from itertools import chain
 
 import keras
@@ -22,21 +23,31 @@ def tokenize(text):
     return WORD.findall(text.translate(TYPOGRAPHIC).lower().replace("<br />", " ").replace("n't", " n't"))
 
 
+@dataclass
 class Vocabulary:
-    """The most frequent words of the texts it is made from: give it the training texts and nothing else.
+    """Words and their positions in a sequence: ``Vocabulary.fit(tokens)`` counts them, ``Vocabulary(words)`` has them.
 
-    ``words[0]`` stands for padding and ``words[1]`` for every unknown word; the rest is sorted by frequency.
+    ``words[0]`` stands for padding and ``words[1]`` for every unknown word; the rest is sorted by frequency. ``counts``
+    holds the occurrences of all words that were counted.
     """
 
-    def __init__(self, tokens, size=20_000):
-        """``tokens``: lists of words; ``size`` counts the two special entries. ValueError where there is no word."""
+    words: list
+    counts: Counter = field(default_factory=Counter, repr=False)
+
+    def __post_init__(self):
+        self.index = {word: position for position, word in enumerate(self.words) if position > UNKNOWN}
+
+    @classmethod
+    def fit(cls, tokens, size=20_000):
+        """The most frequent words of ``tokens``, the lists of words of the training texts and of nothing else.
+
+        ``size`` counts the two special entries. Raises ValueError where there is no word.
+        """
         counts = Counter(chain.from_iterable(tokens))
         if not counts or size < 3:
             raise ValueError(f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and {size}")
         ranked = sorted(counts, key=lambda word: (-counts[word], word))  # ties by name: the same on every run
-        self.words = ["[pad]", "[unknown]", *ranked[: size - 2]]
-        self.counts = counts
-        self.index = {word: position for position, word in enumerate(self.words) if position > UNKNOWN}
+        return cls(["[pad]", "[unknown]", *ranked[: size - 2]], counts)
 
     def __len__(self):
         return len(self.words)

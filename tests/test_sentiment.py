@@ -46,7 +46,7 @@ def small(reviews):
     train = reviews[reviews["split"] == "train"].sample(1200, random_state=0)
     validation = reviews[reviews["split"] == "validation"].sample(800, random_state=0)
     tokens = [[tokenize(text)[-100:] for text in part["text"]] for part in (train, validation)]
-    vocabulary = Vocabulary(tokens[0], 4000)
+    vocabulary = Vocabulary.fit(tokens[0], 4000)
     X, held_out = map(vocabulary.encode, tokens)
     return X, train["label"].to_numpy(), held_out, validation["label"].to_numpy(), vocabulary
 
@@ -114,7 +114,7 @@ def test_average_of_the_runs(notebook, small):
 
 
 def test_nearest_words(notebook):
-    vocabulary = Vocabulary([["good"] * 9, ["great"] * 9, ["bad"] * 9, ["rare"]])
+    vocabulary = Vocabulary.fit([["good"] * 9, ["great"] * 9, ["bad"] * 9, ["rare"]])
     vectors = np.zeros((len(vocabulary), 2))
     vectors[[vocabulary.index[word] for word in ("good", "great", "bad", "rare")]] = [[2, 0], [1, 0.1], [-1, 0], [3, 0]]
     assert notebook["nearest"]("good", vectors + 1e-9, vocabulary, known=5) == ["great", "bad"]
@@ -145,7 +145,7 @@ def pretrained():
 
 
 def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretrained):
-    vocabulary = Vocabulary([["good"] * 9, ["bad"] * 8, ["made-up"] * 7, ["so"] * 6, ["rare", "seldom"]], size=6)
+    vocabulary = Vocabulary.fit([["good"] * 9, ["bad"] * 8, ["made-up"] * 7, ["so"] * 6, ["rare", "seldom"]], size=6)
     vectors = pd.DataFrame(np.arange(10.0).reshape(5, 2) ** 2, ["seldom", "bad", "rare", "good", "so"])
     matrix = pretrained["embedding_matrix"](vocabulary, vectors.astype("float32"))
     assert matrix.shape == (6, 2) and matrix.dtype == "float32" and (matrix[0] == 0).all()
@@ -194,3 +194,18 @@ def test_interval_over_seeds_is_that_of_the_mean(pretrained):
     assert mean == pytest.approx(np.mean(aucs)) and mean - low == pytest.approx(high - mean)
     assert high - mean == pytest.approx(4.302653 * np.std(aucs, ddof=1) / 3**0.5, rel=1e-4)  # t table, 2 degrees
     assert pretrained["mean_and_interval"]("model", 5) == (1, 1, 1)
+
+
+def test_network_and_vocabulary_come_back_from_files(notebook, small, tmp_path):
+    X, *_, vocabulary = small
+    network, restored = (
+        notebook["average_network"]([notebook["build_network"](len(vocabulary)).get_weights() for _ in range(2)], len(vocabulary))
+        for _ in range(2)
+    )
+    network.save_weights(tmp_path / "sentiment.weights.h5")
+    expected = predict(network, X[:20], LENGTHS)
+    assert np.abs(predict(restored, X[:20], LENGTHS) - expected).max() > 1e-4
+    restored.load_weights(tmp_path / "sentiment.weights.h5")
+    np.testing.assert_allclose(predict(restored, X[:20], LENGTHS), expected, atol=1e-7)
+    again, words = Vocabulary(vocabulary.words), [["the", "zyxxy", "[pad]"]]
+    assert again.index == vocabulary.index and again.encode(words)[0].tolist() == vocabulary.encode(words)[0].tolist()

@@ -255,18 +255,18 @@ def test_only_strings_are_tokenized(wrong):
 
 
 def test_vocabulary_is_sorted_by_frequency_then_name():
-    vocabulary = Vocabulary([["b", "a", "c"], ["c", "d", "a"], ["c"]], size=5)
+    vocabulary = Vocabulary.fit([["b", "a", "c"], ["c", "d", "a"], ["c"]], size=5)
     assert vocabulary.words == ["[pad]", "[unknown]", "c", "a", "b"] and len(vocabulary) == 5
     encoded = vocabulary.encode([["d", "c"], [], ["[pad]", "[unknown]", "b"]])
     assert [positions.tolist() for positions in encoded] == [[UNKNOWN, 2], [UNKNOWN], [UNKNOWN, UNKNOWN, 4]]
     for tokens, size in (([], 10), ([[]], 10), ([["a"]], 2)):
         with pytest.raises(ValueError, match="a vocabulary needs at least one word and a size of 3"):
-            Vocabulary(tokens, size)
+            Vocabulary.fit(tokens, size)
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1).filter(any), st.integers(3, 12))
 def test_vocabulary_keeps_the_most_frequent_and_encodes_them_back(texts, size):
-    vocabulary = Vocabulary(texts, size)
+    vocabulary = Vocabulary.fit(texts, size)
     kept = set(vocabulary.words[2:])
     assert len(vocabulary) <= size and len(set(vocabulary.words)) == len(vocabulary)
     for words, positions in zip(texts, vocabulary.encode(texts)):
