@@ -5,6 +5,7 @@ import contextlib
 import io
 import sys
 from datetime import date
+from pathlib import Path
 
 import data
 from data.catalog import DATASETS
@@ -36,9 +37,10 @@ def parser():
     for name, dataset in DATASETS.items():
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
-            source.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
+            given = source.add_mutually_exclusive_group()
+            given.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
+            given.add_argument("--tickers-file", dest="tickers", metavar="FILE", type=tickers_in, help="separated by white space")
         if name == "prices":
-            source.add_argument("--tickers-file", metavar="FILE", help="tickers separated by white space")
             source.add_argument("--start", metavar="YYYY-MM-DD", type=day, help="first day, default 1990-01-01")
         if name == "glove":
             source.add_argument("--dimensions", nargs="+", type=int, choices=(50, 100, 200, 300), help="default: 100")
@@ -52,6 +54,17 @@ def parser():
 def day(text):
     """A date as YYYY-MM-DD."""
     return str(date.fromisoformat(text))
+
+
+def tickers_in(file):
+    """The tickers in a text file, separated by white space."""
+    try:
+        tickers = Path(file).read_text().split()
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(error) from error
+    if not tickers:
+        raise argparse.ArgumentTypeError(f"no ticker in {file}")
+    return tickers
 
 
 def download_datasets(name, **options):

@@ -8,10 +8,9 @@ from pathlib import PurePosixPath
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from data import download
-from data.download import DownloadError, explain, patiently, whole_file
+from data.download import DownloadError, explain, patiently, progress, whole_file
 from data.source import sha256
 
 IMDB = "aclImdb_v1.tar.gz"
@@ -45,7 +44,9 @@ class Resuming:
 
     def append(self, url):
         have = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"}  # the bytes of the file, so that they can be counted
+        if have:
+            headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=download.TIMEOUT) as response:
             if response.status_code == 416:  # nothing beyond what is here: the hash decides
                 return
@@ -56,7 +57,7 @@ class Resuming:
             total = have + int(response.headers.get("Content-Length", 0))
             with (
                 open(self.part, "ab" if have else "wb") as file,
-                tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem) as bar,
+                progress(total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem) as bar,
             ):
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
@@ -90,7 +91,7 @@ def glove(folder, partial, dimensions=(100,)):
     if not (archive.is_file() and f"sha256:{sha256(archive)}" == GLOVE_HASH):
         archive, url = retrieve(GLOVE, GLOVE_URLS, GLOVE_HASH, partial)
     files = [folder / f"glove.6B.{dimension}d.txt" for dimension in dimensions]
-    for path in tqdm(files, desc="unpacking", unit="file"):
+    for path in progress(files, desc="unpacking", unit="file"):
         unzip_member(archive, path.name, path)
     known = download.read_record(folder, "glove") or {"files": {}}
     others = [folder / name for name in known["files"] if (folder / name).is_file() and folder / name not in files]
@@ -104,7 +105,7 @@ def check_members(path, members):
     for name, size, is_plain in members:
         parts = PurePosixPath(name.replace("\\", "/"))
         total += size
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if parts.is_absolute() or ".." in parts.parts or ":" in name:
             raise refused(path, f"{name!r} leads out of the folder")
         if not is_plain:
             raise refused(path, f"{name!r} is a link or a device")

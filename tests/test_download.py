@@ -16,7 +16,7 @@ import tarfile
 import threading
 import zipfile
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +30,7 @@ from yfinance.data import YfData
 
 import data.__main__ as command_line
 from data import download as core
-from data import download_archives, load_sp500, load_stock_prices
+from data import download_archives, load_filings, load_sp500, load_stock_prices
 from data.download import DownloadError, download
 from data.source import DataError, sha256
 
@@ -399,7 +399,7 @@ def stalled(timeout, **options):
 
 
 @contextmanager
-def ctrl_c(internet, source):
+def ctrl_c(internet, source, kind="ctrl-c"):
     """A real SIGINT while the body is awaited.
 
     A test runner may have set it to be ignored, and a garbage collection with the callback of JAX may swallow it.
@@ -407,7 +407,7 @@ def ctrl_c(internet, source):
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
     try:
-        with pytest.MonkeyPatch.context() as patch, internet.broken("ctrl-c", WHERE[source], times=1):
+        with pytest.MonkeyPatch.context() as patch, internet.broken(kind, WHERE[source], times=1):
             patch.setattr(core, "TIMEOUT", 1.5)
             yield
     finally:
@@ -416,9 +416,14 @@ def ctrl_c(internet, source):
 
 
 def truncated(internet, source):
-    if source in ARCHIVES:
-        return internet.broken("instead", WHERE[source], body=ARCHIVES[source][:-1000])
-    return internet.broken("instead", WHERE[source], body=submission(ACCESSIONS[1])[:9000]) if source == "filings" else None
+    """Broken off before it was sent, so that its length agrees with its header."""
+    whole = ARCHIVES | {
+        "sp500": fred_csv("SP500", DAYS, WALK),
+        "macro": fred_csv("IPGMFN", DAYS, WALK),
+        "prices": yahoo_chart("chart/MSFT?"),
+        "filings": submission(ACCESSIONS[1]),
+    }
+    return internet.broken("instead", WHERE[source], body=whole[source][:-3])
 
 
 def wrong_hash(internet, source):
@@ -484,7 +489,7 @@ FAULTS = {
     "connection closed in mid-body, once": served("cut", times=1),
     "stalled body, once": stalled(1.5, times=1),
     "stalled body, for ever": stalled(0.4),
-    "truncated archive or filing": truncated,
+    "truncated answer, whole by its header": truncated,
     "wrong hash": wrong_hash,
     "HTML page instead of data": served("instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"),
     "empty answer": served("instead", body=b""),
@@ -492,6 +497,7 @@ FAULTS = {
     "no DNS": no_dns,
     "full disk": full_disk,
     "Ctrl-C in mid-body": ctrl_c,
+    "Ctrl-C while the body flows": partial(ctrl_c, kind="ctrl-c, flowing"),
     "two downloads at once": at_once,
 }
 
@@ -598,6 +604,7 @@ def test_archive_goes_on_where_it_broke_off(internet, local, naps):
     internet.log.clear()
     with internet.broken("reset", "aclImdb", times=1):
         download("imdb")
+    assert {headers["Accept-Encoding"] for _, _, _, headers in internet.log} == {"identity"}, "bytes that can be counted"
     ranges = [headers.get("Range") for _, _, path, headers in internet.log]
     assert ranges[0] is None and re.fullmatch(r"bytes=[1-9]\d+-", ranges[1]) and len(ranges) == 2
     assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
@@ -678,7 +685,8 @@ def test_damaged_fred_file(local, text):
 
 def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, capsys):
     (local / "list.txt").write_text("AAPL\nGONE ENDED")
-    record = download("prices", tickers_file=str(local / "list.txt"))
+    assert command_line.main(["download", "prices", "--tickers-file", str(local / "list.txt")]) == 0
+    record = core.read_record(local, "prices")
     printed = capsys.readouterr().out
     assert "delisted or misspelt: GONE" in printed and f"not padded: ENDED ({DAYS[699]:%Y-%m-%d})" in printed
     assert record["missing"] == ["GONE"]
@@ -697,6 +705,16 @@ def test_prices_leave_the_running_day_out(internet, local):
     first, last = first.tz_convert("America/New_York"), last.tz_convert("America/New_York")
     assert first == pd.Timestamp("2000-01-03", tz="America/New_York")
     assert last == last.normalize() and last <= pd.Timestamp.now("UTC") + pd.Timedelta(days=1)
+
+
+@pytest.mark.parametrize("text, problem", [(None, "No such file"), (" \n", "no ticker in"), (b"\xff\xfe", "decode")])
+def test_useless_file_of_tickers(local, capsys, text, problem):
+    path = local / "list.txt"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SystemExit):
+        command_line.main(["download", "prices", "--tickers-file", str(path)])
+    assert problem in capsys.readouterr().err
 
 
 def test_only_unknown_tickers(internet, local):
@@ -743,6 +761,63 @@ def test_filings_resume_per_filing(internet, local, naps):
     assert {host for _, host, _, _ in internet.log} == {"data.sec.gov"}
 
 
+ERROR_PAGE = {"body": b"<html><body>Undeclared Automated Tool</body></html>"}
+
+
+@pytest.mark.parametrize(
+    "kind, options, problem",
+    [
+        ("404", {}, r"HTTP 404 \(Not Found\) from data.sec.gov"),
+        ("500", {}, r"HTTP 500 \(Internal Server Error\) from data.sec.gov"),
+        ("instead", ERROR_PAGE, "instead of JSON"),
+        ("instead", {"body": b""}, "instead of JSON"),
+        ("cut", {}, "the connection broke"),
+    ],
+)
+@pytest.mark.parametrize("page", ["CIK0000320193.json", "CIK0000320193-submissions-001.json"])
+def test_lists_of_filings_that_fail(internet, local, naps, monkeypatch, page, kind, options, problem):
+    """A company with a long history has its older filings on further pages."""
+    recent = json.loads(submissions_json())
+    columns = recent["filings"]["recent"]
+    older = {name: values[:1] for name, values in columns.items()}
+    recent["filings"]["recent"] = {name: values[1:] for name, values in columns.items()}
+    recent["filings"]["files"] = [{"name": "CIK0000320193-submissions-001.json"}]
+    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0000320193.json"), json.dumps(recent).encode())
+    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK.*-001.json"), json.dumps(older).encode())
+    with internet.broken(kind, page, **options), pytest.raises(DownloadError, match=problem):
+        download("filings", **OPTIONS["filings"])
+    assert not (local / "filings_10k.parquet").exists()
+    assert download("filings", **OPTIONS["filings"])["rows"] == 6
+
+
+def test_share_classes_have_the_filings_once(internet, local, monkeypatch, capsys):
+    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0001652044.json"), submissions_json())
+    for tickers in (["GOOG", "GOOGL"], ["GOOGL"]):
+        download("filings", tickers=tickers, years=(2021, 2021))
+        assert "under another ticker of the same company: the filings of GOOGL" in capsys.readouterr().out
+        assert pd.read_parquet(local / "filings_10k.parquet")["ticker"].tolist() == ["GOOG"] * 3
+
+
+def test_two_filings_on_a_day_replace_the_one_put_there_by_hand(internet, local, monkeypatch):
+    first, second = ACCESSIONS[0], ACCESSIONS[0][:-1] + "4"
+    late = json.loads(submissions_json())
+    late["filings"]["recent"] |= {
+        "accessionNumber": [first, second, ACCESSIONS[2]],
+        "filingDate": ["2021-02-03"] * 2 + ["2023-02-03"],
+    }
+    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0000320193.json"), json.dumps(late).encode())
+    by_hand = {"ticker": "AAPL", "cik": 320193, "form": "10-K", "date_filed": pd.Timestamp("2021-02-03"), "item": "7", "text": "?"}
+    pd.DataFrame([by_hand]).to_parquet(local / "filings_10k.parquet", index=False)
+    download("filings", tickers=["AAPL"], years=(2021, 2021))
+    rows = load_filings()
+    assert rows["item"].tolist() == ["1A", "1A", "7", "7", "7A", "7A"] and "?" not in set(rows["text"])
+
+
+def test_years_the_wrong_way_round(internet, local):
+    with pytest.raises(DownloadError, match="the first year, 2022, is after the last, 2020"):
+        download("filings", tickers=["AAPL"], years=(2022, 2020))
+
+
 def test_filings_need_an_identity(internet, local, monkeypatch):
     monkeypatch.setenv("EDGAR_IDENTITY", "")
     internet.log.clear()
@@ -783,7 +858,43 @@ def test_the_limit_holds_against_the_environment(internet):
     assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == "9"
 
 
+DATES = pd.date_range("2014-12-01", periods=2)
+
+
+@pytest.mark.parametrize(
+    "source, older",
+    [
+        ("prices", {"a": [1, 2]}),
+        ("prices", {"symbol": "X", "date": "soon", "adj_close": 1.0}),
+        ("prices", {"symbol": "X", "date": DATES.tz_localize("UTC"), "adj_close": 1.0}),
+        ("filings", {"a": [1, 2]}),
+        ("sp500", {"observation_date": DATES[::-1], "SP500": 1.0}),
+        ("sp500", {"observation_date": "soon", "SP500": [1.0, 2.0]}),
+    ],
+)
+def test_older_file_that_is_none_is_named_and_left_alone(internet, local, source, older):
+    path, frame = local / FILES[source][0], pd.DataFrame(older, index=[0, 1])
+    frame.to_csv(path, index=False) if source == "sp500" else frame.to_parquet(path, index=False)
+    before = path.read_bytes()
+    with pytest.raises(DownloadError, match=f"the older .*{path.name} is damaged.*data remove {source}, or delete it"):
+        download(source, **OPTIONS[source])
+    assert path.read_bytes() == before
+
+
 # Waiting, commands, safety
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("source", OPTIONS)
+def test_progress_is_shown_to_those_who_watch(internet, local, monkeypatch, source):
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        download(source, **OPTIONS[source])
+        assert ("100%" in stream.getvalue()) == stream.isatty() and (stream.isatty() or not stream.getvalue())
 
 
 @pytest.mark.parametrize("value, low, high", [("7", 7, 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 0, 0)])
@@ -836,6 +947,15 @@ def test_commands(internet, local, capsys):
     printed = capsys.readouterr().out
     assert "deleted" in printed and "SP500.csv" in printed and "files put there by hand stay" in printed
     assert [path.name for path in local.iterdir() if not path.name.startswith(".")] == ["glove.6B.50d.txt"]
+
+
+def test_damaged_record_is_named(internet, local, capsys):
+    (local / "SP500.csv").write_bytes(fred_csv("SP500", DAYS, WALK))
+    (local / "sp500.download.json").write_text("{")
+    for command in (["list"], ["remove", "sp500"]):
+        assert command_line.main(command) == 1
+        assert "sp500.download.json is damaged" in capsys.readouterr().err
+    assert (local / "SP500.csv").exists()
 
 
 def test_removal_spares_a_file_changed_by_hand(internet, local):

@@ -95,7 +95,9 @@ def test_make_help_lists_every_target():
     assert {line.split()[0] for line in shown.splitlines()} == targets
 
 
-@pytest.mark.parametrize("way", ["create_connection(address)", "socket().connect_ex(address)", "socket(type=2).sendto(b'', address)"])
+@pytest.mark.parametrize(
+    "way", ["create_connection(address)", "socket().connect_ex(address)", "socket(type=2).sendto(b'', address)"]
+)
 def test_notebooks_under_test_cannot_reach_out(tmp_path, way):
     """In a kernel that nbval starts, in the folder of the notebook, with the environment of these tests."""
     cell = nbformat.v4.new_code_cell(f"from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)\n{way}")
