@@ -4,6 +4,7 @@ import os
 import shutil
 import tarfile
 import zipfile
+from contextlib import ExitStack
 from pathlib import PurePosixPath
 
 import pooch
@@ -91,8 +92,9 @@ def glove(folder, partial, dimensions=(100,)):
     if not (archive.is_file() and f"sha256:{sha256(archive)}" == GLOVE_HASH):
         archive, url = retrieve(GLOVE, GLOVE_URLS, GLOVE_HASH, partial)
     files = [folder / f"glove.6B.{dimension}d.txt" for dimension in dimensions]
-    for path in progress(files, desc="unpacking", unit="file"):
-        unzip_member(archive, path.name, path)
+    with ExitStack() as all_or_none:
+        for path in progress(files, desc="unpacking", unit="file"):
+            unzip_member(archive, path.name, all_or_none.enter_context(whole_file(path)))
     known = download.read_record(folder, "glove") or {"files": {}}
     others = [folder / name for name in known["files"] if (folder / name).is_file() and folder / name not in files]
     return {"origin": url, "files": files + others}
@@ -132,7 +134,7 @@ def unzip_member(path, name, target):
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             check_members(path, ((info.filename, info.file_size, info.external_attr >> 28 != 0o12) for info in members))
-            with archive.open(name) as packed, whole_file(target) as temporary, open(temporary, "wb") as file:
+            with archive.open(name) as packed, open(target, "wb") as file:
                 shutil.copyfileobj(packed, file)
     except (zipfile.BadZipFile, EOFError, KeyError) as error:
         raise DownloadError(f"the archive {os.path.basename(path)} is damaged ({error})") from error

@@ -1,5 +1,6 @@
 """Downloads from FRED through pandas-datareader: ``SP500``, ``UMCSENT``, ``IPGMFN``."""
 
+from contextlib import ExitStack
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
@@ -52,12 +53,11 @@ def fetch(series):
 
 
 def store(folder, frames, origin):
-    """Write each frame as ``<series>.csv``, only after all have arrived; return the record."""
-    paths = []
-    for series, frame in frames.items():
-        paths.append(folder / f"{series}.csv")
-        with whole_file(paths[-1]) as temporary:
-            frame.to_csv(temporary)
+    """Write each frame as ``<series>.csv``, all or none; return the record."""
+    paths = [folder / f"{series}.csv" for series in frames]
+    with ExitStack() as all_or_none:
+        for path, frame in zip(paths, frames.values()):
+            frame.to_csv(all_or_none.enter_context(whole_file(path)))
     first = min(frame.index[0] for frame in frames.values())
     last = max(frame.index[-1] for frame in frames.values())
     return {

@@ -453,10 +453,10 @@ def no_dns(internet, source):
 
 
 @contextmanager
-def full_disk(internet, source):
-    """The kernel refuses to let a file grow beyond 8 kB."""
+def full_disk(internet, source, limit=8192):
+    """The kernel refuses to let a file grow beyond ``limit`` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         yield
     finally:
@@ -595,8 +595,8 @@ def test_zip_that_lies_about_a_size_or_lacks_the_dimension(tmp_path):
     where = body.rindex(size)
     body[where : where + 4] = (10).to_bytes(4, "little")
     path.write_bytes(body)
-    with pytest.raises(DownloadError, match="damaged"):
-        download_archives.unzip_member(path, "a", tmp_path / "a")
+    with pytest.raises(DownloadError, match="damaged"), core.whole_file(tmp_path / "a") as temporary:
+        download_archives.unzip_member(path, "a", temporary)
     assert sorted(tmp_path.iterdir()) == [path]
 
 
@@ -956,6 +956,19 @@ def test_damaged_record_is_named(internet, local, capsys):
         assert command_line.main(command) == 1
         assert "sp500.download.json is damaged" in capsys.readouterr().err
     assert (local / "SP500.csv").exists()
+
+
+@pytest.mark.parametrize("source, limit", [("macro", 12_000), ("glove", 150_000)])
+def test_all_files_or_none(internet, local, source, limit):
+    """The disk is full after the first of two files."""
+    older_data(local)
+    before = {path.name: path.read_bytes() for path in local.iterdir()}
+    longer = fred_csv("IPGMFN", pd.date_range("1978-01-01", periods=500, freq="MS"), np.full(500, 1e9))
+    options = {"dimensions": [50, 100]} if source == "glove" else {}
+    with internet.broken("instead", "IPGMFN", body=longer), full_disk(internet, source, limit):
+        with pytest.raises(DownloadError, match="no space"):
+            download(source, **options)
+    assert {path.name: path.read_bytes() for path in local.iterdir() if not path.name.startswith(".")} == before
 
 
 def test_removal_spares_a_file_changed_by_hand(internet, local):
