@@ -103,22 +103,24 @@ def list_datasets():
 
 
 def local_lines(dataset):
-    """Origin, licence, size and hash of the local file that is read."""
+    """Origin and licence of the local file that is read; size and hash of all files that came with it."""
     path = local_file(*dataset.files)
     record = read_record(path.parent, dataset.name) or {"files": {}}
-    if path.name in record["files"]:
-        known = is_as_recorded(path, record["files"][path.name])
-        yield "from", f"{record['origin']}, {record['downloaded']}{'' if known else ' (changed since)'}"
+    paths = {path.with_name(name): known for name, known in record["files"].items()}
+    if path in paths:
+        unchanged = all(is_as_recorded(path, known) for path, known in paths.items())
+        yield "from", f"{record['origin']}, {record['downloaded']}{'' if unchanged else ' (changed since)'}"
         yield "licence", record["licence"]
     else:
+        paths = [path]
         yield "from", "put there by hand"
         yield "licence", "that of your own copy"
-    yield "size", f"{path.stat().st_size:,} bytes"
-    yield "sha256", sha256(path)
+    for path in filter(Path.is_file, paths):
+        yield "file", f"{path.name}, {path.stat().st_size:,} bytes, sha256 {sha256(path)}"
 
 
 def content(dataset):
-    """Rows and dates, as the loader finds them; the long texts and vectors are not read for this."""
+    """Rows, dates and hash, as the loader finds them; the long texts and vectors are not read for this."""
     if dataset.name in ("imdb", "glove") or not (loader := getattr(data, dataset.loader, None)):
         return "not read"
     try:
@@ -126,7 +128,7 @@ def content(dataset):
             source = loader().attrs["source"]
     except DataError as error:
         return f"error: {error}"
-    return f"{source['rows']:,} rows" + (f", {source['first']} to {source['last']}" if source["first"] else "")
+    return f"{source['rows']:,} rows, {source['first']} to {source['last']}, sha256 {source['sha256'][:12]}"
 
 
 def remove_dataset(name):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache, partial
@@ -635,6 +636,16 @@ def test_server_without_ranges_makes_it_start_anew(internet, local, naps):
     assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
 
 
+@pytest.mark.parametrize("surplus, requests_needed", [(b"", 1), (b"rubbish", 2)])
+def test_archive_that_had_arrived_before_the_process_died(internet, local, surplus, requests_needed):
+    """Nothing is left to ask for (status 416): the hash decides whether to start anew."""
+    (local / ".imdb.partial").mkdir()
+    (local / ".imdb.partial" / "aclImdb_v1.tar.gz.part").write_bytes(TAR + surplus)
+    internet.log.clear()
+    download("imdb")
+    assert len(internet.log) == requests_needed and (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
+
+
 def test_mirror_takes_over(internet, local, naps):
     with internet.broken("404", "nlp.stanford.edu"):
         assert "downloads.cs.stanford.edu" in download("glove")["origin"]
@@ -733,6 +744,21 @@ def test_prices_resume_per_ticker_and_give_up_in_time(internet, local, naps):
     paths = " ".join(path for _, _, path, _ in internet.log)
     assert "R4?period1" in paths and "AAPL" not in paths
     assert set(load_stock_prices().columns) == set(tickers)
+
+
+def test_prices_that_arrived_beside_a_failure_are_used_for_a_day(internet, local, naps):
+    with internet.broken("404", WHERE["prices"]), pytest.raises(DownloadError, match="1 failed.*MSFT"):
+        download("prices", **OPTIONS["prices"])
+    part = local / ".prices.partial" / "1990-01-01" / "AAPL.parquet"
+    for age, expected in ((23, {"MSFT"}), (25, {"AAPL", "MSFT"})):
+        kept = part.read_bytes()
+        os.utime(part, times=(time.time() - 3600 * age,) * 2)
+        internet.log.clear()
+        YfData.cache_get.cache_clear()
+        download("prices", **OPTIONS["prices"])
+        assert set(re.findall(r"chart/(\w+)\?period1", " ".join(path for _, _, path, _ in internet.log))) == expected
+        part.parent.mkdir(parents=True)
+        part.write_bytes(kept)
 
 
 def test_filings_layout(internet, local):
@@ -943,6 +969,11 @@ def test_commands(internet, local, capsys):
         "put there by hand",
     ):
         assert text in listed
+    assert command_line.main(["download", "macro"]) == 0 and command_line.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    for name in FILES["macro"]:
+        assert f"{name}, {(local / name).stat().st_size:,} bytes, sha256 {sha256(local / name)}" in listed
+    assert "changed since" not in listed and command_line.main(["remove", "macro"]) == 0
     assert command_line.main(["remove", "sp500"]) == 0 and command_line.main(["remove", "glove"]) == 0
     printed = capsys.readouterr().out
     assert "deleted" in printed and "SP500.csv" in printed and "files put there by hand stay" in printed
