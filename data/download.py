@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -228,10 +229,17 @@ def patiently(action, *arguments, **options):
         retry=tenacity.retry_if_exception(is_passing),
         wait=lambda state: max(retry_after(state.outcome.exception()), 2 ** (state.attempt_number - 1)),
         stop=tenacity.stop_after_attempt(ATTEMPTS),
+        before_sleep=announce,
         sleep=lambda seconds: sleep(seconds),
         reraise=True,
     )
     return retrying(action, *arguments, **options)
+
+
+def announce(state):
+    """Say that a wait begins, and why."""
+    cause = explain(state.outcome.exception()).cause
+    tqdm.write(f"{cause}: next attempt in {state.next_action.sleep:.0f} s", file=sys.stderr)
 
 
 def status_of(error):

@@ -653,6 +653,12 @@ def test_mirror_takes_over(internet, local, naps):
         assert "huggingface" in download("glove")["origin"] and "bcebos" in download("imdb")["origin"]
 
 
+def test_dimensions_add_up(internet, local):
+    for dimension in (50, 100):
+        download("glove", dimensions=[dimension])
+    assert set(core.read_record(local, "glove")["files"]) == {"glove.6B.50d.txt", "glove.6B.100d.txt"}
+
+
 def test_own_zip_spares_the_download(internet, local):
     (local / "glove.6B.zip").write_bytes(ZIP)
     internet.log.clear()
@@ -816,6 +822,13 @@ def test_lists_of_filings_that_fail(internet, local, naps, monkeypatch, page, ki
     assert download("filings", **OPTIONS["filings"])["rows"] == 6
 
 
+def test_amendments_are_left_out(internet, local):
+    forms = submissions_json().replace(b'"10-K", "10-K"', b'"10-K", "10-K/A"', 1)
+    with internet.broken("instead", "submissions/", body=forms):
+        download("filings", tickers=["AAPL"], years=(2021, 2023))
+    assert set(pd.read_parquet(local / "filings_10k.parquet")["accession"]) == {ACCESSIONS[0], ACCESSIONS[2]}
+
+
 def test_share_classes_have_the_filings_once(internet, local, monkeypatch, capsys):
     monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0001652044.json"), submissions_json())
     for tickers in (["GOOG", "GOOGL"], ["GOOGL"]):
@@ -929,16 +942,28 @@ def test_retry_after(value, low, high):
     assert low <= core.retry_after(error) <= high
 
 
-def test_waits_grow(internet, local, naps):
+def test_waits_grow_and_are_announced(internet, local, naps, capsys):
     with internet.broken("500", "SP500"), pytest.raises(DownloadError):
         download("sp500")
     assert naps == [1, 2]
+    waits = [f"HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in {seconds:.0f} s" for seconds in naps]
+    assert capsys.readouterr().err.splitlines() == waits
 
 
 def test_long_waits_are_left_to_the_reader(internet, local, naps):
     with internet.broken("429", "SP500", retry_after="3600"), pytest.raises(DownloadError, match="wait 3600 seconds"):
         download("sp500")
     assert naps == []
+
+
+@pytest.mark.parametrize("kind, attempts", [("429", 1), ("reset", 3)])
+@pytest.mark.parametrize("source", OPTIONS)
+def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attempts):
+    """A server that asks for an hour gets one request, a broken connection our number of attempts, at each address."""
+    with internet.broken(kind, WHERE[source], retry_after="3600") as fault, pytest.raises(DownloadError):
+        download(source, **OPTIONS[source])
+    addresses = {"imdb": download_archives.IMDB_URLS, "glove": download_archives.GLOVE_URLS}
+    assert 10**6 - fault.left == attempts * len(addresses.get(source, ["one"]))
 
 
 def test_killed_download_leaves_nothing_in_the_way(internet, local):
@@ -1040,8 +1065,8 @@ def test_no_folder_to_write_to(monkeypatch, capsys, folder):
 
 def test_nothing_is_unpickled():
     root = README.parent.parent
-    for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("notebooks/*.ipynb")]:
-        assert not re.search(r"allow_pickle|pickle\.load|read_pickle|joblib\.load|torch\.load", path.read_text()), path.name
+    for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("tools/*.py"), *root.glob("notebooks/*.ipynb")]:
+        assert not re.search(r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text()), path.name
 
 
 def test_nothing_downloaded_is_tracked_by_git():
