@@ -960,6 +960,7 @@ def test_long_waits_are_left_to_the_reader(internet, local, naps):
 @pytest.mark.parametrize("source", OPTIONS)
 def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attempts):
     """A server that asks for an hour gets one request, a broken connection our number of attempts, at each address."""
+    YfData.cache_get.cache_clear()
     with internet.broken(kind, WHERE[source], retry_after="3600") as fault, pytest.raises(DownloadError):
         download(source, **OPTIONS[source])
     addresses = {"imdb": download_archives.IMDB_URLS, "glove": download_archives.GLOVE_URLS}
