@@ -9,8 +9,8 @@ PARAMETERS ?=
 XDIST ?= -n auto
 # What is committed and compared is made from bundled data: an empty folder name means "no local data".
 BUNDLED := RNN_TRADING_DATA=
-# Notebooks are tested with connections beyond this machine forbidden.
-NBVAL := $(BUNDLED) PYTHONPATH=tests/offline $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax --nbval-sanitize-with tests/nbval.cfg
+# Notebooks are tested with connections beyond this machine forbidden, see conftest.py.
+NBVAL := $(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax --nbval-sanitize-with tests/nbval.cfg
 # 03 and 04 read what 02 writes, 09 what 08 writes.
 FIRST := $(wildcard notebooks/02*.ipynb notebooks/08*.ipynb)
 REST := $(filter-out $(FIRST),$(sort $(wildcard notebooks/*.ipynb)))

@@ -5,6 +5,7 @@ import contextlib
 import io
 import sys
 from datetime import date
+from pathlib import Path
 
 import data
 from data.catalog import DATASETS
@@ -36,9 +37,10 @@ def parser():
     for name, dataset in DATASETS.items():
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
-            source.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
+            given = source.add_mutually_exclusive_group()
+            given.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
+            given.add_argument("--tickers-file", dest="tickers", metavar="FILE", type=tickers_in, help="separated by white space")
         if name == "prices":
-            source.add_argument("--tickers-file", metavar="FILE", help="tickers separated by white space")
             source.add_argument("--start", metavar="YYYY-MM-DD", type=day, help="first day, default 1990-01-01")
         if name == "glove":
             source.add_argument("--dimensions", nargs="+", type=int, choices=(50, 100, 200, 300), help="default: 100")
@@ -52,6 +54,17 @@ def parser():
 def day(text):
     """A date as YYYY-MM-DD."""
     return str(date.fromisoformat(text))
+
+
+def tickers_in(file):
+    """The tickers in a text file, separated by white space."""
+    try:
+        tickers = Path(file).read_text().split()
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(error) from error
+    if not tickers:
+        raise argparse.ArgumentTypeError(f"no ticker in {file}")
+    return tickers
 
 
 def download_datasets(name, **options):
@@ -90,22 +103,24 @@ def list_datasets():
 
 
 def local_lines(dataset):
-    """Origin, licence, size and hash of the local file that is read."""
+    """Origin and licence of the local file that is read; size and hash of all files that came with it."""
     path = local_file(*dataset.files)
     record = read_record(path.parent, dataset.name) or {"files": {}}
-    if path.name in record["files"]:
-        known = is_as_recorded(path, record["files"][path.name])
-        yield "from", f"{record['origin']}, {record['downloaded']}{'' if known else ' (changed since)'}"
+    paths = {path.with_name(name): known for name, known in record["files"].items()}
+    if path in paths:
+        unchanged = all(is_as_recorded(path, known) for path, known in paths.items())
+        yield "from", f"{record['origin']}, {record['downloaded']}{'' if unchanged else ' (changed since)'}"
         yield "licence", record["licence"]
     else:
+        paths = [path]
         yield "from", "put there by hand"
         yield "licence", "that of your own copy"
-    yield "size", f"{path.stat().st_size:,} bytes"
-    yield "sha256", sha256(path)
+    for path in filter(Path.is_file, paths):
+        yield "file", f"{path.name}, {path.stat().st_size:,} bytes, sha256 {sha256(path)}"
 
 
 def content(dataset):
-    """Rows and dates, as the loader finds them; the long texts and vectors are not read for this."""
+    """Rows, dates and hash, as the loader finds them; the long texts and vectors are not read for this."""
     if dataset.name in ("imdb", "glove") or not (loader := getattr(data, dataset.loader, None)):
         return "not read"
     try:
@@ -113,7 +128,7 @@ def content(dataset):
             source = loader().attrs["source"]
     except DataError as error:
         return f"error: {error}"
-    return f"{source['rows']:,} rows" + (f", {source['first']} to {source['last']}" if source["first"] else "")
+    return f"{source['rows']:,} rows, {source['first']} to {source['last']}, sha256 {source['sha256'][:12]}"
 
 
 def remove_dataset(name):

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,6 +59,11 @@ CAUSES = (  # text of the errors of requests, curl and httpx: (cause, what to do
         r"[Rr]eset|[Aa]bort|abrupt|Incomplete|disconnected|closed connection|refused",
         "the connection broke",
         "run the command again",
+    ),
+    (
+        r"JSON value|end of data|zero-length",
+        "an error page, or half an answer, came instead of JSON",
+        "run the command again later",
     ),
     (
         r"hash of downloaded file",
@@ -147,7 +153,10 @@ def write_record(folder, name, record):
 def read_record(folder, name):
     """The record of the last download, or None."""
     path = record_path(folder, name)
-    return json.loads(path.read_text()) if path.is_file() else None
+    try:
+        return json.loads(path.read_text()) if path.is_file() else None
+    except ValueError as error:
+        raise DownloadError(f"the record {path} is damaged ({error})", "delete it; the data themselves stay") from error
 
 
 def remove(name):
@@ -166,13 +175,18 @@ def is_as_recorded(path, known):
     return path.is_file() and path.stat().st_size == known["bytes"] and sha256(path) == known["sha256"]
 
 
+def progress(items=None, **options):
+    """A progress bar, for those who watch: in a log file it would be rubbish."""
+    return tqdm(items, disable=None, **options)
+
+
 def one_by_one(items, fetch, unit, title):
     """``fetch(item)`` for all items, with a progress bar: ({item: result}, {failed item: cause}).
 
     Where all fail, or several in a row, the cause is not theirs: it is raised.
     """
     arrived, failed, in_a_row = {}, {}, 0
-    for item in tqdm(items, desc=title, unit=unit):
+    for item in progress(items, desc=title, unit=unit):
         try:
             arrived[item] = fetch(item)
             in_a_row = 0
@@ -193,19 +207,19 @@ def part(path, fetch, longest=float("inf")):
     return pd.read_parquet(path)
 
 
-def older_rows(path, name):
-    """The rows of an earlier download, or an empty frame."""
+def older_rows(path, name, types):
+    """The rows of an earlier download, with columns of these ``types`` among others, or an empty frame."""
     try:
-        return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
-    except (ValueError, OSError) as error:
+        return (pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=list(types))).astype(types)
+    except (ValueError, TypeError, KeyError, OSError) as error:
         raise DownloadError(f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it") from error
 
 
 def store_rows(path, rows, origin, dates, **notes):
     """Write a table and return its record."""
+    first, last = (f"{day:%Y-%m-%d}" for day in (rows[dates].min(), rows[dates].max()))
     with whole_file(path) as temporary:
         rows.to_parquet(temporary, index=False)
-    first, last = (f"{day:%Y-%m-%d}" for day in (rows[dates].min(), rows[dates].max()))
     return {"origin": origin, "files": [path], "rows": len(rows), "first": first, "last": last, **notes}
 
 
@@ -215,10 +229,17 @@ def patiently(action, *arguments, **options):
         retry=tenacity.retry_if_exception(is_passing),
         wait=lambda state: max(retry_after(state.outcome.exception()), 2 ** (state.attempt_number - 1)),
         stop=tenacity.stop_after_attempt(ATTEMPTS),
+        before_sleep=announce,
         sleep=lambda seconds: sleep(seconds),
         reraise=True,
     )
     return retrying(action, *arguments, **options)
+
+
+def announce(state):
+    """Say that a wait begins, and why."""
+    cause = explain(state.outcome.exception()).cause
+    tqdm.write(f"{cause}: next attempt in {state.next_action.sleep:.0f} s", file=sys.stderr)
 
 
 def status_of(error):

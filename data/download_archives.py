@@ -4,14 +4,14 @@ import os
 import shutil
 import tarfile
 import zipfile
+from contextlib import ExitStack
 from pathlib import PurePosixPath
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from data import download
-from data.download import DownloadError, explain, patiently, whole_file
+from data.download import DownloadError, explain, patiently, progress, whole_file
 from data.source import sha256
 
 IMDB = "aclImdb_v1.tar.gz"
@@ -45,7 +45,9 @@ class Resuming:
 
     def append(self, url):
         have = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"}  # the bytes of the file, so that they can be counted
+        if have:
+            headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=download.TIMEOUT) as response:
             if response.status_code == 416:  # nothing beyond what is here: the hash decides
                 return
@@ -56,7 +58,7 @@ class Resuming:
             total = have + int(response.headers.get("Content-Length", 0))
             with (
                 open(self.part, "ab" if have else "wb") as file,
-                tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem) as bar,
+                progress(total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem) as bar,
             ):
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
@@ -90,8 +92,9 @@ def glove(folder, partial, dimensions=(100,)):
     if not (archive.is_file() and f"sha256:{sha256(archive)}" == GLOVE_HASH):
         archive, url = retrieve(GLOVE, GLOVE_URLS, GLOVE_HASH, partial)
     files = [folder / f"glove.6B.{dimension}d.txt" for dimension in dimensions]
-    for path in tqdm(files, desc="unpacking", unit="file"):
-        unzip_member(archive, path.name, path)
+    with ExitStack() as all_or_none:
+        for path in progress(files, desc="unpacking", unit="file"):
+            unzip_member(archive, path.name, all_or_none.enter_context(whole_file(path)))
     known = download.read_record(folder, "glove") or {"files": {}}
     others = [folder / name for name in known["files"] if (folder / name).is_file() and folder / name not in files]
     return {"origin": url, "files": files + others}
@@ -104,7 +107,7 @@ def check_members(path, members):
     for name, size, is_plain in members:
         parts = PurePosixPath(name.replace("\\", "/"))
         total += size
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if parts.is_absolute() or ".." in parts.parts or ":" in name:
             raise refused(path, f"{name!r} leads out of the folder")
         if not is_plain:
             raise refused(path, f"{name!r} is a link or a device")
@@ -131,7 +134,7 @@ def unzip_member(path, name, target):
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             check_members(path, ((info.filename, info.file_size, info.external_attr >> 28 != 0o12) for info in members))
-            with archive.open(name) as packed, whole_file(target) as temporary, open(temporary, "wb") as file:
+            with archive.open(name) as packed, open(target, "wb") as file:
                 shutil.copyfileobj(packed, file)
     except (zipfile.BadZipFile, EOFError, KeyError) as error:
         raise DownloadError(f"the archive {os.path.basename(path)} is damaged ({error})") from error

@@ -17,6 +17,7 @@ TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | 
     "date_filed": "datetime64[us]",
     "accepted": "datetime64[us]",
 }
+BY_HAND = {name: kind for name, kind in TYPES.items() if name not in ("accession", "accepted")}
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
 NO_IDENTITY = (
     'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
@@ -42,37 +43,42 @@ def connect(identity):
     return edgar
 
 
-def filings(folder, partial, tickers=None, years=None, identity=None):
+def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     """Sections 1A, 7 and 7A of the 10-K filings of ``tickers`` in ``years`` (first, last); amendments are left out.
 
     ``accepted`` is the time of acceptance, to the second, as the filing's own header gives it (US Eastern time).
     """
     edgar = connect(identity)
     first, last = years or (FIRST_YEAR, date.today().year)
+    if first > last:
+        raise DownloadError(f"the first year, {first}, is after the last, {last}", "give the first year, then the last")
     target = folder / "filings_10k.parquet"
-    older = older_rows(target, "filings")
+    older = older_rows(target, "filings", BY_HAND)
     done = set(older.get("accession", ()))
 
-    tickers = list(dict.fromkeys(map(str.upper, tickers or TICKERS)))
+    tickers = list(dict.fromkeys(map(str.upper, tickers)))
     found, failed = one_by_one(tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists")
-    wanted = {
-        filing.accession_no: (filing, ticker)
-        for ticker, listed in found.items()
-        for filing in listed
-        if filing.accession_no not in done
-    }
+    wanted = {}
+    for ticker, listed in found.items():
+        for filing in listed:
+            if filing.accession_no not in done:
+                wanted.setdefault(filing.accession_no, (filing, ticker))
     arrived, failed_filings = one_by_one(
         list(wanted),
         lambda accession: part(partial / f"{accession}.parquet", lambda: sections(edgar, *wanted[accession])),
         "filing",
         "EDGAR, filings",
     )
-    rows = pd.concat([older, *arrived.values()], ignore_index=True)
+    rows = pd.concat([pd.DataFrame(columns=COLUMNS).astype(TYPES), older, *arrived.values()], ignore_index=True)
     if not len(rows):
         raise DownloadError(f"no 10-K sections {first} to {last} for {', '.join(found)}", "check the tickers and the years")
-    rows = rows.drop_duplicates(["cik", "date_filed", "item"], keep="last").sort_values(["date_filed", "ticker", "item"])
+    again = rows["accession"].isna() & rows.duplicated(["cik", "date_filed", "item"], keep="last")  # put there by hand
+    rows = rows[~again].sort_values(["date_filed", "ticker", "item"])
     missing = [ticker for ticker, listed in found.items() if not listed]
     without = [accession for accession, frame in arrived.items() if not len(frame)]
+    elsewhere = [ticker for ticker, listed in found.items() if stored_elsewhere(rows, ticker, listed)]
+    if elsewhere:
+        print(f"stored under another ticker of the same company: the filings of {', '.join(elsewhere)}")
     if missing:
         print(f"no 10-K filings {first} to {last}: {', '.join(missing)}")
     if without:
@@ -81,13 +87,27 @@ def filings(folder, partial, tickers=None, years=None, identity=None):
     return store_rows(target, rows, "EDGAR", "date_filed", missing=missing, without_sections=without, failed=failed)
 
 
+def stored_elsewhere(rows, ticker, listed):
+    """Whether the filings of ``ticker`` are those of another share class, under whose ticker they stand."""
+    same = rows["accession"].isin([filing.accession_no for filing in listed])
+    return same.any() and not (rows["ticker"] == ticker).any()
+
+
 def listing(edgar, ticker, first, last):
     """The 10-K filings of one company; none where EDGAR does not know it."""
-    days = f"{first}-01-01:{last}-12-31"
+
+    def find():
+        company = edgar.Company(ticker)
+        if company.not_found:  # edgartools makes an empty company of a 404
+            raise DownloadError("HTTP 404 (Not Found) from data.sec.gov", download.STEPS[404])
+        return list(company.get_filings(form="10-K", amendments=False, filing_date=f"{first}-01-01:{last}-12-31"))
+
     try:
-        return patiently(lambda: list(edgar.Company(ticker).get_filings(form="10-K", amendments=False, filing_date=days)))
+        return patiently(find)
     except edgar.CompanyNotFoundError:
         return []
+    except DownloadError:
+        raise
     except Exception as error:
         raise explain(error) from error
 

@@ -1,14 +1,14 @@
 """Downloads from FRED through pandas-datareader: ``SP500``, ``UMCSENT``, ``IPGMFN``."""
 
+from contextlib import ExitStack
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import requests
 from pandas_datareader.fred import FredReader
-from tqdm import tqdm
 
 from data import download
-from data.download import DownloadError, explain, patiently, reject_page, whole_file
+from data.download import DownloadError, explain, patiently, progress, reject_page, whole_file
 
 
 class Session(requests.Session):
@@ -35,6 +35,8 @@ class Reader(FredReader):
         header = response.text.partition("\n")[0].strip()
         if header.split(",")[1:] != [series]:
             raise DownloadError(f"the columns are {header!r}, expected a date and {series}")
+        if not response.content.endswith(b"\n"):  # as in every file of FRED; half a number is a number too
+            raise DownloadError("the table ends within a line")
         return response.content
 
 
@@ -51,12 +53,11 @@ def fetch(series):
 
 
 def store(folder, frames, origin):
-    """Write each frame as ``<series>.csv``, only after all have arrived; return the record."""
-    paths = []
-    for series, frame in frames.items():
-        paths.append(folder / f"{series}.csv")
-        with whole_file(paths[-1]) as temporary:
-            frame.to_csv(temporary)
+    """Write each frame as ``<series>.csv``, all or none; return the record."""
+    paths = [folder / f"{series}.csv" for series in frames]
+    with ExitStack() as all_or_none:
+        for path, frame in zip(paths, frames.values()):
+            frame.to_csv(all_or_none.enter_context(whole_file(path)))
     first = min(frame.index[0] for frame in frames.values())
     last = max(frame.index[-1] for frame in frames.values())
     return {
@@ -74,6 +75,8 @@ def sp500(folder, partial):
     if (path := folder / "SP500.csv").is_file():
         try:
             older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis("observation_date")
+            if not (older.index.is_monotonic_increasing and older.index.is_unique):
+                raise ValueError("dates must be sorted and unique")
             frame = pd.concat([older[older.index < frame.index[0]], frame])
         except (ValueError, KeyError, TypeError) as error:
             raise DownloadError(f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it") from error
@@ -88,7 +91,7 @@ def macro(folder, partial):
 def fetch_all(names):
     """All series, or an error that names the one that failed."""
     frames = {}
-    for series in tqdm(names, desc="FRED", unit="series"):
+    for series in progress(names, desc="FRED", unit="series"):
         try:
             frames[series] = fetch(series)
         except DownloadError as error:

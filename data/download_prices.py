@@ -2,7 +2,6 @@
 
 import warnings
 from datetime import date
-from pathlib import Path
 from urllib.parse import quote
 
 import curl_cffi.requests
@@ -19,6 +18,7 @@ TICKERS = [  # the bundled ones
     *("LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM"),
 ]
 TIMEOUT = 10  # seconds for a whole answer; curl notices Ctrl-C only between packets
+KEY = {"symbol": "str", "date": "datetime64[us]"}
 A_DAY = 24 * 3600  # seconds for which a ticker that arrived in a failed run is used
 
 
@@ -43,21 +43,21 @@ class Session(curl_cffi.requests.Session):
         except curl_cffi.requests.exceptions.RequestException as error:
             raise explain(error) from error
         reject_page(response.content)
+        result = (response.json()["chart"]["result"] or [{}])[0]
         wants_prices = "period1" in (options.get("params") or {})
-        if wants_prices and b'"timestamp"' in response.content and response.content.count(b'"adjclose"') < 2:
+        if wants_prices and "timestamp" in result and "adjclose" not in result["indicators"]:
             raise DownloadError("Yahoo's answer has no adjusted close (yfinance would use the close instead)")
         return response
 
 
-def prices(folder, partial, tickers=None, tickers_file=None, start=START):
-    """Adjusted close (USD), close and volume (shares) of ``tickers``, or of those in a file, separated by white space.
+def prices(folder, partial, tickers=TICKERS, start=START):
+    """Adjusted close (USD), close and volume (shares) of ``tickers``.
 
     Complete days only: the running day is left out. Stocks of an earlier download that are not asked for now stay.
     """
-    tickers = tickers or (Path(tickers_file).read_text().split() if tickers_file else TICKERS)
     tickers = list(dict.fromkeys(map(str.upper, tickers)))
     target = folder / "stock_prices.parquet"
-    older = older_rows(target, "prices")
+    older = older_rows(target, "prices", KEY)
     parts = partial / start
     parts.mkdir(exist_ok=True)
     yfinance.config.debug.hide_exceptions = False
@@ -77,9 +77,7 @@ def prices(folder, partial, tickers=None, tickers_file=None, start=START):
     if not frames:
         raise DownloadError(f"Yahoo has no prices for {', '.join(missing)}", "check the spelling of the tickers")
     report(frames, missing)
-    if len(older):
-        older = older[~older["symbol"].isin(frames)]
-    rows = pd.concat([older, *frames.values()], ignore_index=True)
+    rows = pd.concat([older[~older["symbol"].isin(frames)], *frames.values()], ignore_index=True)
     return store_rows(target, rows, "Yahoo! Finance", "date", missing=missing, failed=failed)
 
 

@@ -158,6 +158,11 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.kind == "ctrl-c":
             os.kill(os.getpid(), signal.SIGINT)
             fault.release.wait(20)
+        elif fault.kind == "ctrl-c, flowing":
+            os.kill(os.getpid(), signal.SIGINT)
+            for start in range(len(half), len(body), len(half) // 20):
+                time.sleep(0.03)
+                self.wfile.write(body[start : start + len(half) // 20])
 
     def log_message(self, *arguments):
         """Silence."""

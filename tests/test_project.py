@@ -3,9 +3,11 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tools.readme import rendered
@@ -91,6 +93,18 @@ def test_make_help_lists_every_target():
     targets = set(re.search(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[1].split())
     shown = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in shown.splitlines()} == targets
+
+
+@pytest.mark.parametrize(
+    "way", ["create_connection(address)", "socket().connect_ex(address)", "socket(type=2).sendto(b'', address)"]
+)
+def test_notebooks_under_test_cannot_reach_out(tmp_path, way):
+    """In a kernel that nbval starts, in the folder of the notebook, with the environment of these tests."""
+    cell = nbformat.v4.new_code_cell(f"from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)\n{way}")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "curious.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--rootdir", tmp_path, tmp_path / "curious.ipynb"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1 and "notebooks never open a network connection" in run.stdout
 
 
 def tracked():

@@ -71,3 +71,12 @@ def test_a_planted_signal_is_found_and_noise_is_not():
     assert skill_on_held_out_days(pd.Series(signal, days))["low"] > 0.1
     chance = skill_on_held_out_days(pd.Series(rng.permutation(signal), days))
     assert chance["low"] < 0 and chance["value"] < 0.02
+
+
+def test_split_copes_with_the_ten_years_that_fred_serves(capsys):
+    fixed, fred = pd.bdate_range("1999-01-04", "2018-12-31"), pd.bdate_range("2016-11-21", "2026-11-20")
+    starts = "2015-01-01", "2017-01-01"
+    assert notebook["boundaries"](fixed, *starts) == tuple(map(pd.Timestamp, starts)) and not capsys.readouterr().out
+    validation, test = notebook["boundaries"](fred, *starts)
+    assert ((fred < validation).mean(), (fred < test).mean()) == pytest.approx((0.8, 0.9), abs=0.001)
+    assert "does not span the fixed dates" in capsys.readouterr().out

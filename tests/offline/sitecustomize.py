@@ -1,14 +1,14 @@
 """On PYTHONPATH while the notebooks are tested: a kernel that opens a connection beyond this machine fails."""
 
 import socket
-
-connect = socket.socket.connect
-
-
-def connect_on_this_machine(self, address):
-    if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
-        raise OSError(f"a notebook tried to reach {address[0]}: notebooks never open a network connection")
-    return connect(self, address)
+import sys
 
 
-socket.socket.connect = connect_on_this_machine
+def stay_on_this_machine(event, arguments):
+    if event in ("socket.connect", "socket.sendto") and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+        host = arguments[1][0]
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a notebook tried to reach {host}: notebooks never open a network connection")
+
+
+sys.addaudithook(stay_on_this_machine)
