@@ -544,7 +544,7 @@ def run_returns(windows, **parameters):
 
 def test_planted_returns_are_found_and_the_future_changes_no_forecast():
     windows = ranked_panel(signal=0.03)
-    names = run_returns(windows, EPOCHS=2)
+    names = run_returns(windows, EPOCHS=1)
     ic = {name: names["weekly_ic"](forecast, names["test"]).mean() for name, forecast in names["tested"].items()}
     assert ic["stacked LSTM"] > 0.2 and ic["ridge"] > 0.2 and ic["reversal"] > 0.2 > ic["momentum"], ic
 
@@ -553,7 +553,7 @@ def test_planted_returns_are_found_and_the_future_changes_no_forecast():
     unknown = windows.target_date >= windows.input_end[second][0]
     changed.y[unknown] *= -5
     changed.X[second.start :] = np.random.default_rng(2).permutation(changed.X[second.start :]) * 3
-    again = run_returns(changed, EPOCHS=2)
+    again = run_returns(changed, EPOCHS=1)
     before = second.start - names["test"].start
     for name, forecast in names["tested"].items():
         np.testing.assert_array_equal(forecast[:before], again["tested"][name][:before], err_msg=name)
