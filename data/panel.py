@@ -50,7 +50,9 @@ def weekly_prices(prices):
 
     A week runs from Saturday to Friday and is stamped with its last trading day, a Thursday where Friday is a holiday: the
     first moment at which all its prices are known. A stock without a price in a week has NaN; so has every stock in a week
-    without a trading day, which is stamped with its Friday. The last week is left out if the data end before its Friday. Raises ValueError as ``check_prices``, and if no week is over.
+    without a trading day, which is stamped with its Friday. The last week is left out if the data end before its Friday.
+
+    Raises ValueError as ``check_prices``, and if no week is over.
     """
     check_prices(prices)
     weeks = prices.index.to_period("W-FRI")

@@ -1,6 +1,6 @@
 """The stock panel: robust on panels nobody tuned to, blind to the future, at chance without signal, awake with one.
 
-The cells of notebooks 02 and 03 are executed here as they stand, on made-up panels.
+The cells and functions of notebooks 02, 03 and 04 are executed here as they stand, on made-up panels.
 """
 
 import json
@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from notebook_code import functions
 
 import data
 import data.panel
@@ -212,6 +213,7 @@ def test_hostile_panel_gives_sound_windows(hostile):
     windows, details = saved["weekly"]
     ticker = np.asarray(windows.ticker)
     assert np.isfinite(windows.X).all() and np.isfinite(windows.y).all() and details["features"] == ["return", "rank", "path"]
+    assert {part.X.dtype for part, _ in saved.values()} == {np.dtype("float32")}, "half the size, and what a network reads"
     assert set(ticker) == set(prices.columns) - {"T03", "T04"}
     assert windows.input_end[ticker == "T00"].min() >= pd.Timestamp("2012-06-29")  # 52 returns after the listing
     assert windows.target_date[ticker == "T01"].max() == pd.Timestamp("2012-05-11")
@@ -360,7 +362,7 @@ def run_direction(windows, until, **parameters):
     details = pd.DataFrame({"up": windows.y > 0, "beats_median": windows.y > median})
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
     parameters = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256) | parameters
-    without = ("### Does the calendar help?", "### The ticker embedding")
+    without = ("### Do the ticker and the calendar help?", "### The ticker embedding")
     return run_cells("03", until, parameters, without, load_windows=lambda name: (windows, details))
 
 
@@ -384,6 +386,26 @@ def test_interval_of_the_auc_is_that_of_resampled_weeks():
         assert quick == pytest.approx(roc_auc_score(actual[rows], predicted[rows]))
 
 
+def test_permuted_names_tell_a_meaningful_embedding_from_a_random_one():
+    """Vectors near each other for stocks that move together give the lowest of all correlations; random ones do not."""
+    from scipy.spatial.distance import pdist, squareform
+    from scipy.stats import rankdata
+
+    names, generator = functions("03"), np.random.default_rng(0)
+    places = generator.normal(size=(15, 2))
+    names["closeness"] = rankdata(-pdist(places))  # they move together as much as they are near
+    permutations = [generator.permutation(15) for _ in range(99)]
+    for vectors, meaningful in [(3 * places[:, ::-1], True), (generator.normal(size=(15, 2)), False)]:
+        names["distances"] = rankdata(pdist(vectors))
+        observed = names["mantel"](np.arange(15))
+        assert observed == pytest.approx(np.corrcoef(names["distances"], names["closeness"])[0, 1])
+        lower = sum(names["mantel"](order) <= observed for order in permutations)
+        assert lower == 0 if meaningful else lower > 5
+        order = permutations[0]
+        moved = squareform(squareform(names["distances"])[order][:, order])
+        assert names["mantel"](order) == pytest.approx(np.corrcoef(moved, names["closeness"])[0, 1])
+
+
 def test_full_scores_come_from_the_same_notebooks():
     for path in (ROOT / "results" / "full").glob("0[34]_*.json"):
         full, bundled = (json.loads((ROOT / "results" / kind / path.name).read_text()) for kind in ("full", "bundled"))
@@ -394,7 +416,7 @@ def test_full_scores_come_from_the_same_notebooks():
 
 def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     windows = ranked_panel(signal=0.03)
-    names = run_direction(windows, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    names = run_direction(windows, "### The ticker embedding", EPOCHS=12, DROPOUT=0.1)
     ic = names["summary"]("beats_median", names["split"].validation)["weekly IC"]
     assert ic["stacked LSTM"] > ic["logistic on path"] + 0.05, "the network finds what no linear model sees"
 
@@ -402,7 +424,7 @@ def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
     changed.X[last:] = np.random.default_rng(2).permutation(changed.X[last:]) * 3
     changed.y[last:] *= -5
-    again = run_direction(changed, "### Does the calendar help?", EPOCHS=12, DROPOUT=0.1)
+    again = run_direction(changed, "### The ticker embedding", EPOCHS=12, DROPOUT=0.1)
     for target in names["TARGETS"]:
         for model, forecast in names["forecasts"][target].items():
             np.testing.assert_array_equal(forecast[:last], again["forecasts"][target][model][:last], err_msg=model)
@@ -419,3 +441,128 @@ def test_shuffled_labels_give_chance():
         chance = {"auc": 0.5, "ic": 0.0}[row["metric"]]
         assert abs(row["value"] - chance) < 0.06, row
         assert row["low"] - 0.02 < chance < row["high"] + 0.02, row
+
+
+# ----------------------------------------------------------------------------------- the portfolio of 04
+
+
+@pytest.fixture
+def portfolio():
+    """Functions of notebook 04 over windows of five stocks and three weeks, one return a sample."""
+    names = functions("04")
+    dates = np.repeat(pd.to_datetime(["2020-01-03", "2020-01-10", "2020-01-17"]).to_numpy(), 5)
+    returns = [0.1, 0, 0, 0, 0.3, -0.2, 0, 0, 0, 0.5, 0.04, 0, 0, 0, -0.06]
+    stocks = pd.Categorical.from_codes(np.tile(np.arange(5), 3), list("ABCDE"))
+    names["windows"] = utils.Windows(np.zeros((15, 1, 1)), np.array(returns), dates, dates + np.timedelta64(7, "D"), stocks)
+    return names
+
+
+def test_return_and_turnover_of_a_portfolio_by_hand(portfolio):
+    predicted = np.array([1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 5, 4, 3, 2, 1])  # long E and short A, then twice the reverse
+    gross, turnover = portfolio["long_short"](predicted, portfolio["windows"].y, slice(0, 15))
+    np.testing.assert_allclose(gross, [0.3 - 0.1, -0.2 - 0.5, 0.04 + 0.06])
+    first = 1 + 1  # from nothing
+    second = (1 + 1.1) + (1 + 1.3)  # A was worth -1.1 and becomes 1; E was worth 1.3 and becomes -1
+    third = (1 - 0.8) + (1.5 - 1)  # the same positions, brought back to one dollar a side
+    np.testing.assert_allclose(turnover, [first, second, third])
+    cost = portfolio["break_even_cost"](gross, turnover)
+    assert cost == pytest.approx((0.2 - 0.7 + 0.1) / (2 + 4.4 + 0.7))
+    assert (gross - cost * turnover).sum() == pytest.approx(0)
+
+
+def test_quintiles_hold_a_fifth_of_the_stocks_a_side(portfolio):
+    generator = np.random.default_rng(0)
+    dates = np.repeat(DAYS[:6:5].to_numpy(), [10, 23])  # from one week to the next, thirteen stocks are listed
+    stocks = pd.Categorical.from_codes(np.r_[:10, :23], range(23))
+    portfolio["windows"] = utils.Windows(np.zeros((33, 1, 1)), np.zeros(33), dates, dates, stocks)
+    predicted, returns = generator.permutation(33), generator.normal(size=33)
+    gross, turnover = portfolio["long_short"](predicted, returns, slice(0, 33))
+    for week, (start, end, short, long) in enumerate([(0, 10, 2, 2), (10, 33, 4, 5)]):  # long: ranks above four fifths
+        order = returns[start:end][predicted[start:end].argsort()]
+        assert gross.iloc[week] == pytest.approx(order[-long:].mean() - order[:short].mean())
+    assert turnover.iloc[0] == pytest.approx(2)
+
+
+def test_a_forecast_without_change_trades_nothing_when_nothing_moves(portfolio):
+    predicted = np.tile([1, 2, 3, 4, 5], 3)
+    _, turnover = portfolio["long_short"](predicted, np.zeros(15), slice(0, 15))
+    np.testing.assert_allclose(turnover, [2, 0, 0])
+
+
+@pytest.mark.parametrize("folds", [4, 7])
+def test_walk_forward_trains_on_what_is_known_and_leaves_no_week_out(folds, hostile):
+    names = functions("04")
+    windows = names["windows"] = hostile[1]["weekly"][0]
+    weeks = np.unique(windows.input_end)
+    first = np.searchsorted(weeks, np.datetime64("2013-01-01"))
+    cut = names["walk_forward_folds"](weeks, first, folds)
+    assert len(cut) == folds
+    forecast = np.concatenate([np.arange(len(windows))[coming] for _, coming in cut])
+    np.testing.assert_array_equal(forecast, np.flatnonzero(windows.input_end >= weeks[first]))
+    for known, coming in cut:
+        assert windows.target_date[known].max() < windows.input_end[coming].min(), "a target is known only later"
+        purged = np.unique(windows.input_end[known.stop : coming.start])
+        assert known.start == 0 and len(purged) == 1, "no more than the one week is given up"
+
+
+def test_walk_forward_keeps_the_order_of_the_folds():
+    names = functions("04")
+    folds = [(slice(0, 2), slice(3, 5)), (slice(0, 4), slice(5, 6))]
+    values = np.array([1.0, 3, 9, 5, 7, 0])
+    mean_so_far = names["walk_forward"](lambda known, coming: values[coming] - values[known].mean(), folds)
+    np.testing.assert_allclose(mean_so_far, [5 - 2, 7 - 2, 0 - 4.5])
+
+
+def test_ridge_gives_the_scale_back():
+    ridge = functions("04")["ridge"]
+    inputs = np.array([[-1.0], [0], [1], [2]])
+    outcome = np.array([1.0, 2, 6, 7])
+    for penalty in (1e-9, 1, 1e6):  # with one input the scale is all there is: least squares, whatever the penalty
+        assert ridge(inputs, outcome, penalty).coef_[0] == pytest.approx(2.2)
+
+
+def test_a_delayed_trade_by_hand():
+    delayed_return = functions("02")["delayed_return"]
+    days = pd.bdate_range("2020-01-02", "2020-01-20")
+    prices = pd.DataFrame({"A": np.arange(10.0, 23), "B": 5.0}, days)
+    prices.loc["2020-01-13":, "B"] = np.nan  # the last trade in B would have been sold on the Monday it was gone
+    weekly = weekly_prices(prices)
+    dates, ticker = weekly.index.to_numpy()[[0, 0, 1]], pd.Categorical(["A", "B", "A"], list("AB"))
+    windows = utils.Windows(np.zeros((3, 1, 1)), np.zeros(3), dates, weekly.index.to_numpy()[[1, 1, 2]], ticker)
+    monday = [prices.loc[day, "A"] for day in ("2020-01-06", "2020-01-13", "2020-01-20")]
+    expected = [monday[1] / monday[0] - 1, np.nan, monday[2] / monday[1] - 1]
+    np.testing.assert_allclose(delayed_return(prices, weekly, windows), expected, rtol=1e-6)
+
+
+def run_returns(windows, **parameters):
+    """Notebook 04 on these windows, with one seed, up to its scoreboard."""
+    details = pd.DataFrame({"forward_return": windows.y})
+    details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
+    settings = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256, SELECTION_FOLDS=3) | parameters
+    return run_cells("04", "## Scoreboard", settings, load_windows=lambda name: (windows, details))
+
+
+def test_planted_returns_are_found_and_the_future_changes_no_forecast():
+    windows = ranked_panel(signal=0.03)
+    names = run_returns(windows, EPOCHS=1)
+    ic = {name: names["weekly_ic"](forecast, names["test"]).mean() for name, forecast in names["tested"].items()}
+    assert ic["stacked LSTM"] > 0.2 and ic["ridge"] > 0.2 and ic["reversal"] > 0.2 > ic["momentum"], ic
+
+    second = names["folds"][1][1]
+    changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
+    unknown = windows.target_date >= windows.input_end[second][0]
+    changed.y[unknown] *= -5
+    changed.X[second.start :] = np.random.default_rng(2).permutation(changed.X[second.start :]) * 3
+    again = run_returns(changed, EPOCHS=1)
+    before = second.start - names["test"].start
+    for name, forecast in names["tested"].items():
+        np.testing.assert_array_equal(forecast[:before], again["tested"][name][:before], err_msg=name)
+        assert np.abs(forecast[before:] - again["tested"][name][before:]).max() > 1e-3
+
+
+def test_shuffled_returns_give_no_weekly_ic():
+    windows = ranked_panel(signal=0.03)
+    names = run_returns(replace(windows, y=np.random.default_rng(3).permutation(windows.y)), EPOCHS=1)
+    for name, forecast in names["tested"].items():
+        ic = names["weekly_ic"](forecast, names["test"])
+        assert abs(ic.mean()) < 3 * ic.std() / np.sqrt(len(ic)), name
