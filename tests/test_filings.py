@@ -2,9 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +18,15 @@ import pytest
 from dask.distributed import Client, LocalCluster
 from gensim.models.phrases import Phrases
 from notebook_code import functions
+from sklearn.feature_extraction.text import TfidfTransformer
 
 import utils
 from data import filing_text
 from data.filing_returns import returns_after_filing
 from data.filing_text import Settings, dask_client, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
 from data.filings import BAD, COLUMNS, EFFECT, GOOD, load_filings, synthetic_filings
-from data.source import DataError
+from data.source import DataError, sha256
+from data.text import Vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 # Dask asks for a route to the outside to learn its own address, and says so where there is none.
@@ -83,6 +88,7 @@ def test_missing_column_names_the_command(tmp_path, monkeypatch):
 # --------------------------------------------------------------------------- preprocessing (data/filing_text.py)
 
 END = "2013-01-01"
+BUNDLED = {"name": "filings", "kind": "bundled", "origin": "test", "sha256": sha256(ROOT / "data" / "filings.py")}
 TROUBLE = {
     "empty": "",
     "null": None,
@@ -101,6 +107,13 @@ def client():
         yield client
 
 
+@pytest.fixture(scope="module", autouse=True)
+def bundled_data():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNN_TRADING_DATA", "")
+        yield
+
+
 def dask_client_in_process(threads=1):
     options = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50}
     return Client(processes=False, n_workers=1, threads_per_worker=threads, **options)
@@ -116,8 +129,8 @@ def corpus_file(path, texts, first="2010-01-04", gap="7D"):
 def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Settings(min_count=5)):
     corpus = tokenize(path, client, settings, folder, part_bytes)
     model = fit(corpus, end, client)
-    encode(corpus, model, client, source={"name": "test"})
-    return corpus, model, load_sequences(folder)
+    encode(corpus, model, client, source=BUNDLED)
+    return corpus, model, load_sequences(end, folder)
 
 
 def plain_texts(count=60, seed=0):
@@ -291,7 +304,23 @@ def test_missing_or_damaged_input_names_the_command(tmp_path, client):
         with pytest.raises(DataError, match="data download filings"):
             tokenize(path, client, folder=tmp_path)
     with pytest.raises(DataError, match="make notebooks NB=08"):
-        load_sequences(tmp_path)
+        load_sequences(END, tmp_path)
+
+
+def test_sequences_of_another_training_period_or_other_filings_are_refused(prepared, client, tmp_path, monkeypatch):
+    path, folder, corpus, model, frame = prepared
+    assert len(load_sequences(pd.Timestamp(END), folder)) == len(frame)
+    with pytest.raises(DataError, match="before 2013-01-01, but 2014-01-01 is asked for.*TRAINING_END.*make notebooks NB=08"):
+        load_sequences("2014-01-01", folder)
+    copy = replace(corpus, folder=shutil.copytree(folder, tmp_path / "copy") / "tokens")
+    for source, problem in (({"kind": "local"}, "made from local filings"), ({"sha256": "0"}, "not those in use now")):
+        encode(copy, model, client, source={**BUNDLED, **source})
+        with pytest.raises(DataError, match=f"{problem}.*make notebooks NB=08"):
+            load_sequences(END, tmp_path / "copy")
+    shutil.copy(path, tmp_path / "filings_10k.parquet")
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="made from bundled filings.*make notebooks NB=08"):
+        load_sequences(END, folder)
 
 
 def test_results_keep_their_order_and_tasks_are_made_when_there_is_room():
@@ -474,7 +503,7 @@ def test_bad_horizons_are_refused(options):
 # ------------------------------------------------------------------------------------- notebook 09, its own code
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def notebook():
     utils.quiet_backend()
     names = functions("09")
@@ -489,6 +518,7 @@ def test_networks_read_ids_in_order_and_padding_comes_first(notebook):
     assert blocks[0].tolist() == [[0] * 4, [0, 0, 2, 3], [4, 5, 6, 7]], "a short section is read as a whole"
     assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], "a long one from its first to its last words"
     assert blocks[2].tolist() == [[0] * 4, [0] * 4, [0, 0, 0, 2]]
+    assert notebook["block_input"]([short]).shape == (1, 2, 4), "no more blocks than the longest section has"
     assert notebook["head_input"]([short, long[:2]]).tolist() == [[2, 3, 4, 5, 6], [0, 0, 0, 2, 3]]
 
 
@@ -503,3 +533,41 @@ def test_months_count_by_their_filings(notebook):
     notebook["sample"] = frame.assign(excess=[0.1, 0.2, 0.3, 0.1])
     months = notebook["ic_by_month"](np.array([1, 2, 3, 4]), slice(None))
     assert months["ic"].tolist() == [1, -1] and months["filings"].tolist() == [2, 2]
+
+
+@pytest.fixture(scope="module")
+def control():
+    """The controls of notebook 09 on the bundled filings, as functions of it; single words, no phrases."""
+    utils.quiet_backend()
+    names = functions("09")
+    filings, prices = synthetic_filings()
+    sample = filings.join(returns_after_filing(filings, prices))
+    windows = utils.Windows(sample.index, sample["excess"], sample["date_filed"].to_numpy(), sample["exit"].to_numpy())
+    split = utils.split_by_date(windows, names["VALIDATION_START"], names["TEST_START"])
+    tokens = [[word for word in split_tokens(text) if word != "\n"] for text in filings["text"]]
+    known = Vocabulary(tokens[split.train])
+    ids = known.encode(tokens)
+    counts = names["count_matrix"](ids, len(known))
+    words = TfidfTransformer(sublinear_tf=True).fit(counts[split.train]).transform(counts)
+    names.update(sample=sample, split=split, TRAIN=split.train, HELD_OUT=split.validation, test=split.test, words=words)
+    X = names["block_input"](ids)
+    build = partial(names["build_hierarchical"], X.shape[1:], len(known))
+    names.update(CHOSEN="network", builders={"network": build}, inputs={"network": X}, tone=names["tone_of"](ids, known.words))
+    names.update(source={"kind": "bundled"}, target=sample["excess"].to_numpy())
+    return names
+
+
+def test_a_planted_effect_is_found_from_each_seed(control):
+    y = control["with_effect"](EFFECT, 0)
+    assert np.array_equal(y, control["target"])
+    for seed in (1, 2):
+        found = control["pooled"]([control["control"](y + 1e-9, seed)])  # not quite the target, so that it is learned
+        best = found["counting the right words"][0]
+        assert best > 0.35
+        assert all(low > 0 and value > 0.6 * best for value, low, high in found.values()), found
+
+
+@pytest.mark.parametrize("returns", [lambda names, seed: names["with_effect"](0, seed), lambda names, seed: names["shuffled"](seed)])
+def test_nothing_is_found_where_nothing_is(control, returns):
+    found = control["pooled"]([control["control"](returns(control, seed), seed) for seed in (1, 2)])
+    assert all(low < 0 < high for value, low, high in found.values()), found
