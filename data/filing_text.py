@@ -5,7 +5,7 @@ Three steps, each of which goes through the corpus in parts of a few megabytes o
     client = dask_client()
     corpus = tokenize(path, client)            # cleaning, sentences: written once, independent of any date
     model = fit(corpus, "2014-01-01", client)  # phrases and vocabulary, from filings before that date only
-    manifest = encode(corpus, model, client)   # sequences: written once, read with load_sequences()
+    manifest = encode(corpus, model, client)   # sequences: written once, read with load_sequences("2014-01-01")
 
 No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of word pairs up to a
 fixed limit. A part is a Parquet file named by a hash of its content, the settings and this file, and complete or absent,
@@ -32,7 +32,8 @@ from dask.distributed import Client, as_completed
 from gensim.models.phrases import npmi_scorer
 from tqdm import tqdm
 
-from data.source import ROOT, DataError, sha256
+from data.catalog import DATASETS
+from data.source import ROOT, DataError, Source, check_in_use, sha256
 
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
@@ -40,6 +41,7 @@ PAD, UNKNOWN = 0, 1  # as in data.text
 PART_BYTES = 4_000_000  # of text; two parts a worker are in flight
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 END, UNSEEN = "\n", -1
+COMMAND = "make notebooks NB=08"  # makes the sequences anew
 CODE = sha256(__file__)  # parts made by other rules than those in this file are not taken for its own
 
 ABBREVIATIONS = "Inc Corp Co Ltd No Nos Mr Mrs Ms Dr St vs approx U.S i.e e.g [A-Z]".replace(".", "[.]").split()
@@ -454,23 +456,33 @@ def read_manifest(folder=FOLDER):
     """What ``encode`` wrote last. Raises DataError where it is absent."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
-        raise DataError(f"{path} is not there: notebook 08 writes it, run: make notebooks NB=08")
+        raise DataError(f"{path} is not there: notebook 08 writes it, run: {COMMAND}")
     return json.loads(path.read_text())
 
 
-def load_sequences(folder=FOLDER, columns=None):
+def load_sequences(training_end, folder=FOLDER, columns=None):
     """All rows that ``encode`` wrote, sorted by date_filed and ticker, as a DataFrame.
 
-    ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source". Raises DataError where a file is absent.
+    ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises DataError where a file is
+    absent, or where the sequences come from other filings than those in use now, or phrases and vocabulary from a
+    training period that does not end on the date ``training_end``.
     """
     manifest = read_manifest(folder)
+    source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
+    dataset = DATASETS["filings"]
+    check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
+    if pd.Timestamp(fitted) != pd.Timestamp(training_end):
+        raise DataError(
+            f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but {training_end} is asked for; "
+            f"set TRAINING_END in notebook 08, then: {COMMAND}"
+        )
     paths = [Path(folder) / "sequences" / part["sequences"] for part in manifest["parts"]]
     try:
         frame = pa.concat_tables([pq.read_table(path, columns=columns) for path in paths]).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"a part of the sequences is absent or damaged ({error}), run: make notebooks NB=08") from error
+        raise DataError(f"a part of the sequences is absent or damaged ({error}), run: {COMMAND}") from error
     frame = frame.sort_values(["date_filed", "ticker", "row"], ignore_index=True)
-    frame.attrs = {name: manifest[name] for name in ("vocabulary", "settings", "source")}
+    frame.attrs = {"vocabulary": manifest["vocabulary"], "settings": manifest["settings"], "source": source}
     return frame
 
 

@@ -65,6 +65,22 @@ def local_file(*names):
     return next((path for path in candidates if path.is_file()), None)
 
 
+def check_in_use(source, files, made, command, bundled=None):
+    """Refuse what was made from a Source that is not the data in use now.
+
+    ``source`` is its record, ``files`` the names of the local files of that data set, ``made`` says what was made, and
+    ``bundled`` is the bundled file, where its content may change. Raises DataError, with ``command`` to make it anew,
+    where it comes from local data and the bundled ones are used, the other way round, or from another file.
+    """
+    local = local_file(*files)
+    current = local or bundled
+    if source["kind"] != ("local" if local else "bundled") or (current and source["sha256"] != sha256(current)):
+        raise DataError(
+            f"{made} was made from {source['kind']} {source['name']} ({source['origin']}), which are not those in use "
+            f"now; make it anew: {command}"
+        )
+
+
 def damaged(path, problem, name):
     """The error for a local file that cannot be used."""
     return DataError(f"{path}: {problem}; repair the file, or fetch it again with: python -m data download {name}")

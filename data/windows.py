@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
-from data.source import ROOT, DataError, Source, local_file, sha256
+from data.source import ROOT, DataError, Source, check_in_use
 from utils import Windows
 
 FOLDER = ROOT / "build" / "dataset"
@@ -64,12 +64,7 @@ def load_windows(name):
         details = table.drop_columns(features).to_pandas()
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}") from error
-    local = local_file(*DATASETS["prices"].files)
-    if source["kind"] != ("local" if local else "bundled") or (local and source["sha256"] != sha256(local)):
-        raise DataError(
-            f"{path.relative_to(ROOT)} was made from {source['kind']} prices ({source['origin']}), which are not those "
-            f"in use now; make it anew: {command}"
-        )
+    check_in_use(source, DATASETS["prices"].files, path.relative_to(ROOT), command)
     print(source)
     details.attrs = {"source": source, "features": features}
     windows = Windows(
