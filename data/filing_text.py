@@ -432,6 +432,16 @@ def _known_or_unknown(tokens, vocabulary):
     return np.array([*(index.get(token, UNKNOWN) for token in tokens), UNKNOWN], dtype="int32")
 
 
+def _split_unknown(tokens, sentence, size, joined, ids):
+    """Phrases that are not in the vocabulary as their parts again, whose ids may be known; (tokens, sentence)."""
+    parts = np.concatenate(joined)  # of the phrases, which follow the ``size`` words
+    while len(at := np.flatnonzero((tokens >= size) & (ids[tokens] == UNKNOWN))):
+        first, second = parts[tokens[at] - size].T
+        tokens[at] = first
+        tokens, sentence = np.insert(tokens, at + 1, second), np.insert(sentence, at + 1, sentence[at])
+    return tokens, sentence
+
+
 def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
     path = folder / f"{_hash([name, name_of_model])}.parquet"
     if path.exists():
@@ -441,12 +451,13 @@ def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
     tokens, lengths = (table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths"))
     sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
     sentence = np.repeat(np.arange(len(lengths)), lengths)
-    joined_tokens, sentence, _ = _join(_known(index, part_words)[tokens], sentence, len(index), joined)
+    tokens, sentence, _ = _join(_known(index, part_words)[tokens], sentence, len(index), joined)
+    tokens, sentence = _split_unknown(tokens, sentence, len(index), joined, ids)
     lengths = np.bincount(sentence, minlength=len(lengths)).astype("int32")
     row = np.repeat(np.arange(len(table)), sentences_of_row)
     tokens_of_row = np.bincount(row, weights=lengths, minlength=len(table)).astype(int)
     table = table.drop_columns(["tokens", "lengths"])
-    table = table.append_column("sequence", _lists(ids[joined_tokens], tokens_of_row))
+    table = table.append_column("sequence", _lists(ids[tokens], tokens_of_row))
     table = table.append_column("sentences", _lists(lengths, sentences_of_row))
     _write(table.replace_schema_metadata(None), path)
     return path.name, True
