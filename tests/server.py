@@ -44,7 +44,10 @@ class Fault:
 
 
 class Internet(ThreadingHTTPServer):
-    """``pages`` maps (host, regular expression of the path) to bytes, or to a function of the path that gives them, or (bytes, status)."""
+    """``pages`` maps (host, regular expression of the path) to bytes, or to a function of the path.
+
+    The function gives bytes, or (bytes, status).
+    """
 
     daemon_threads = True
     request_queue_size = 64
