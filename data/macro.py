@@ -37,14 +37,18 @@ def load_macro():
     dataset = DATASETS["macro"]
     path = local_file(*dataset.files)
     if path is None:
-        return _record(_read(BUNDLED, ["GACDFSA066MSFRBPHI", "INDPRO"]), "bundled", dataset.licence, [BUNDLED])
+        return _record(
+            _read(BUNDLED, ["GACDFSA066MSFRBPHI", "INDPRO"]), "bundled", dataset.licence, [BUNDLED]
+        )
     if path.name != "UMCSENT.csv":
         return _record(_read(path, ["UMCSENT", "IPGMFN"]), "local", "your own copy", [path])
     paths = [path, path.with_name("IPGMFN.csv")]
     if not paths[1].is_file():
         raise damaged(paths[1], "is missing beside UMCSENT.csv", "macro")
     series = [_read(path, [path.stem]) for path in paths]
-    return _record(pd.concat(series, axis=1, sort=False).sort_index(), "local", "your own copy", paths)
+    return _record(
+        pd.concat(series, axis=1, sort=False).sort_index(), "local", "your own copy", paths
+    )
 
 
 def make_csv():
@@ -62,12 +66,19 @@ def _record(table, kind, licence, paths):
     macro = table.set_axis(list(titles), axis=1).asfreq("MS").rename_axis("date")[MONTHLY_SINCE:]
     both = macro.dropna().index
     if len(both) < 2:
-        raise damaged(paths[-1], f"{series} have {len(both)} months in common, at least 2 are needed", "macro")
+        raise damaged(
+            paths[-1], f"{series} have {len(both)} months in common, at least 2 are needed", "macro"
+        )
     macro = macro[both[0] : both[-1]]
     if (gaps := macro.index.difference(both)).size:
-        raise damaged(paths[-1], f"{series}: no value in {', '.join(gaps.strftime('%Y-%m')[:12])}", "macro")
+        raise damaged(
+            paths[-1], f"{series}: no value in {', '.join(gaps.strftime('%Y-%m')[:12])}", "macro"
+        )
     record(macro, "macro", kind, f"FRED {series}", licence, paths[0], macro.index)
-    macro.attrs["source"] |= {"titles": titles, "files": {path.name: sha256(path) for path in paths}}
+    macro.attrs["source"] |= {
+        "titles": titles,
+        "files": {path.name: sha256(path) for path in paths},
+    }
     return macro
 
 
@@ -80,17 +91,23 @@ def _read(path, columns):
         table = pd.read_csv(path, dtype=str, na_values=["."])
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise damaged(path, f"cannot be read as a table ({error})", "macro") from error
-    if repeated := [name for name in columns if f"{name}.1" in table]:  # pandas' name for a second one
+    if repeated := [
+        name for name in columns if f"{name}.1" in table
+    ]:  # pandas' name for a second one
         raise damaged(path, f"has two columns {repeated[0]}", "macro")
     date = next((name for name in ("observation_date", "DATE", "date") if name in table), None)
     if date is None or not set(columns) <= set(table):
         found = ", ".join(map(str, table.columns[:6]))
-        raise damaged(path, f"needs the columns observation_date, {', '.join(columns)}, has {found}", "macro")
+        raise damaged(
+            path, f"needs the columns observation_date, {', '.join(columns)}, has {found}", "macro"
+        )
     try:
         index = pd.to_datetime(table[date].to_numpy(), format="%Y-%m-%d")
         numbers = table[columns].set_index(index).astype("float64")
     except (ValueError, TypeError) as error:
-        raise damaged(path, f"dates and values must be plain ISO dates and numbers ({error})", "macro") from error
+        raise damaged(
+            path, f"dates and values must be plain ISO dates and numbers ({error})", "macro"
+        ) from error
     _check(path, numbers)
     return numbers
 
@@ -102,7 +119,11 @@ def _check(path, numbers):
     if index.hasnans or not (index.is_monotonic_increasing and index.is_unique):
         raise damaged(path, "dates must be sorted and unique, without empty ones", "macro")
     if (index.day != 1).any():
-        raise damaged(path, f"dates must be the first of a month, one is {index[index.day != 1][0]:%Y-%m-%d}", "macro")
+        raise damaged(
+            path,
+            f"dates must be the first of a month, one is {index[index.day != 1][0]:%Y-%m-%d}",
+            "macro",
+        )
     positive = numbers.columns.isin(["INDPRO", "IPGMFN"])
     wrong = np.isinf(numbers) | ((numbers <= 0) & positive)
     if wrong.any(axis=None):

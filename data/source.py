@@ -31,9 +31,18 @@ def record(frame, name, kind, origin, licence, path, dates=None):
 
     ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
     """
-    first, last = (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
+    first, last = (
+        (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
+    )
     frame.attrs["source"] = Source(
-        name=name, kind=kind, origin=origin, licence=licence, first=first, last=last, rows=len(frame), sha256=sha256(path)
+        name=name,
+        kind=kind,
+        origin=origin,
+        licence=licence,
+        first=first,
+        last=last,
+        rows=len(frame),
+        sha256=sha256(path),
     )
     print(frame.attrs["source"])
     return frame
@@ -54,7 +63,9 @@ def local_folder():
     if folder is None:
         return ROOT / "local"
     if folder and not (ROOT / folder).is_dir():
-        raise DataError(f"RNN_TRADING_DATA names {folder!r}, which is not a folder: create it, or unset the variable")
+        raise DataError(
+            f"RNN_TRADING_DATA names {folder!r}, which is not a folder: create it, or unset the variable"
+        )
     return ROOT / folder if folder else None
 
 
@@ -74,7 +85,9 @@ def check_in_use(source, files, made, command, bundled=None):
     """
     local = local_file(*files)
     current = local or bundled
-    if source["kind"] != ("local" if local else "bundled") or (current and source["sha256"] != sha256(current)):
+    if source["kind"] != ("local" if local else "bundled") or (
+        current and source["sha256"] != sha256(current)
+    ):
         raise DataError(
             f"{made} was made from {source['kind']} {source['name']} ({source['origin']}), which are not those in use "
             f"now; make it anew: {command}"
@@ -83,4 +96,6 @@ def check_in_use(source, files, made, command, bundled=None):
 
 def damaged(path, problem, name):
     """The error for a local file that cannot be used."""
-    return DataError(f"{path}: {problem}; repair the file, or fetch it again with: python -m data download {name}")
+    return DataError(
+        f"{path}: {problem}; repair the file, or fetch it again with: python -m data download {name}"
+    )

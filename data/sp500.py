@@ -27,13 +27,22 @@ def load_sp500():
     dataset = DATASETS["sp500"]
     if path := local_file(*dataset.files):
         prices = _read_local(path)
-        return record(prices, "sp500", "local", path.name, _licence(path, dataset), path, prices.index)
+        return record(
+            prices, "sp500", "local", path.name, _licence(path, dataset), path, prices.index
+        )
 
     import arch.data.sp500
 
     path = Path(arch.data.sp500.__file__).with_name("sp500.csv.gz")
-    prices = arch.data.sp500.load().rename(columns=str.lower).rename_axis("date")[COLUMNS].astype("float64")
-    return record(prices, "sp500", "bundled", "arch.data.sp500", dataset.licence, path, prices.index)
+    prices = (
+        arch.data.sp500.load()
+        .rename(columns=str.lower)
+        .rename_axis("date")[COLUMNS]
+        .astype("float64")
+    )
+    return record(
+        prices, "sp500", "bundled", "arch.data.sp500", dataset.licence, path, prices.index
+    )
 
 
 def _licence(path, dataset):
@@ -44,16 +53,26 @@ def _read_local(path):
     from_fred = path.name == FRED
     dates, columns = ("observation_date", ["SP500"]) if from_fred else ("date", COLUMNS)
     try:
-        prices = pd.read_csv(path, parse_dates=[dates], index_col=dates, na_values=".")[columns].astype("float64")
+        prices = pd.read_csv(path, parse_dates=[dates], index_col=dates, na_values=".")[
+            columns
+        ].astype("float64")
     except (ValueError, KeyError, OSError, EOFError) as error:
-        raise damaged(path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500") from error
+        raise damaged(
+            path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500"
+        ) from error
     if from_fred:
         prices = prices.dropna().rename(columns={"SP500": "close"}).rename_axis("date")
     if len(prices) < 2:
         raise damaged(path, f"has {len(prices)} rows, at least 2 are needed", "sp500")
     if not (prices.index.is_monotonic_increasing and prices.index.is_unique):
         raise damaged(path, "dates must be sorted and unique", "sp500")
-    positive = prices.gt(0).drop(columns="volume", errors="ignore").all(axis=1) & np.isfinite(prices).all(axis=1)
+    positive = prices.gt(0).drop(columns="volume", errors="ignore").all(axis=1) & np.isfinite(
+        prices
+    ).all(axis=1)
     if not positive.all():
-        raise damaged(path, f"a price is missing, infinite or not positive on {positive.idxmin():%Y-%m-%d}", "sp500")
+        raise damaged(
+            path,
+            f"a price is missing, infinite or not positive on {positive.idxmin():%Y-%m-%d}",
+            "sp500",
+        )
     return prices if from_fred else prices.iloc[:-1]

@@ -16,6 +16,8 @@ def functions(number):
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
             parameters = "parameters" in cell.metadata.get("tags", [])
-            kept = [part for part in ast.parse(cell.source).body if parameters or isinstance(part, KEPT)]
+            kept = [
+                part for part in ast.parse(cell.source).body if parameters or isinstance(part, KEPT)
+            ]
             exec(compile(ast.Module(kept, []), path.name, "exec"), names)
     return names

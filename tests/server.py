@@ -25,7 +25,15 @@ def make_certificate(folder, hosts):
     names = ",".join(f"DNS:{host}" for host in hosts)
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=loopback"
     subprocess.run(
-        [*command.split(), "-addext", f"subjectAltName={names}", "-keyout", path, "-out", folder / "certificate.pem"],
+        [
+            *command.split(),
+            "-addext",
+            f"subjectAltName={names}",
+            "-keyout",
+            path,
+            "-out",
+            folder / "certificate.pem",
+        ],
         check=True,
         capture_output=True,
     )
@@ -59,7 +67,9 @@ class Internet(ThreadingHTTPServer):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate)
         self.pages, self.fault, self.log = {}, None, []
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     @property
     def settings(self):
@@ -97,7 +107,9 @@ class Handler(BaseHTTPRequestHandler):
         self.host = self.path.partition(":")[0]
         self.send_response(200)
         self.end_headers()
-        self.connection = self.request = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.connection = self.request = self.server.context.wrap_socket(
+            self.connection, server_side=True
+        )
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb", buffering=0)
         self.close_connection = False
@@ -109,7 +121,11 @@ class Handler(BaseHTTPRequestHandler):
             host, path = parts.hostname, path.partition(parts.netloc)[2]
         self.server.log.append((time.monotonic(), host, path, dict(self.headers)))
         page = next(
-            (page for (name, pattern), page in self.server.pages.items() if name == host and re.match(pattern, path)),
+            (
+                page
+                for (name, pattern), page in self.server.pages.items()
+                if name == host and re.match(pattern, path)
+            ),
             None,
         )
         page = page(path) if callable(page) else page
@@ -126,12 +142,21 @@ class Handler(BaseHTTPRequestHandler):
         start = int(wanted[1])
         if start >= len(body):
             return self.answer(b"", 416)
-        return self.answer(body[start:], 206, {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"})
+        return self.answer(
+            body[start:], 206, {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
+        )
 
     def answer(self, body, status=200, headers=(), length=None):
         self.send_response(status)
-        kind = "text/html" if body.lstrip()[:1] == b"<" and body.lstrip()[:5].lower() in (b"<html", b"<!doc") else None
-        for name, value in {"Content-Type": kind or "application/octet-stream", **dict(headers)}.items():
+        kind = (
+            "text/html"
+            if body.lstrip()[:1] == b"<" and body.lstrip()[:5].lower() in (b"<html", b"<!doc")
+            else None
+        )
+        for name, value in {
+            "Content-Type": kind or "application/octet-stream",
+            **dict(headers),
+        }.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
@@ -141,7 +166,9 @@ class Handler(BaseHTTPRequestHandler):
         half = body[: len(body) // 2]
         if fault.kind.isdigit():
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return self.answer(b"<html><body>a page about the error</body></html>", int(fault.kind), headers)
+            return self.answer(
+                b"<html><body>a page about the error</body></html>", int(fault.kind), headers
+            )
         if fault.kind == "instead":  # another body, whole and with status 200
             return self.answer(fault.body)
         self.close_connection = True

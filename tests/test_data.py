@@ -28,12 +28,16 @@ def bundled(monkeypatch):
 
 
 def index_prices():
-    prices = pd.DataFrame({name: np.arange(6.0) + 100 for name in ("open", "high", "low", "close", "volume")}, DAYS)
+    prices = pd.DataFrame(
+        {name: np.arange(6.0) + 100 for name in ("open", "high", "low", "close", "volume")}, DAYS
+    )
     return prices.rename_axis("date")
 
 
 def stock_rows():
-    rows = pd.DataFrame({"symbol": ["A", "B"] * 6, "date": np.repeat(DAYS, 2), "adj_close": np.arange(12.0) + 1})
+    rows = pd.DataFrame(
+        {"symbol": ["A", "B"] * 6, "date": np.repeat(DAYS, 2), "adj_close": np.arange(12.0) + 1}
+    )
     return rows.assign(volume=10.0)
 
 
@@ -44,9 +48,19 @@ def test_empty_folder_name_means_no_local_data(bundled):
 def test_bundled_sp500(bundled, capsys):
     prices = data.load_sp500()
     source = prices.attrs["source"]
-    assert list(prices) == ["open", "high", "low", "close", "volume"] and prices.index.name == "date"
-    assert prices.index.is_monotonic_increasing and prices.index.is_unique and prices.notna().all().all()
-    assert source["kind"] == "bundled" and source["first"] == "1999-01-04" and source["rows"] == len(prices) == 5031
+    assert (
+        list(prices) == ["open", "high", "low", "close", "volume"] and prices.index.name == "date"
+    )
+    assert (
+        prices.index.is_monotonic_increasing
+        and prices.index.is_unique
+        and prices.notna().all().all()
+    )
+    assert (
+        source["kind"] == "bundled"
+        and source["first"] == "1999-01-04"
+        and source["rows"] == len(prices) == 5031
+    )
     assert capsys.readouterr().out == f"{source}\n" and "\n" not in str(source)
 
 
@@ -95,9 +109,18 @@ def refused(load, path, problem):
         (lambda prices: prices.iloc[[0, 0, 1, 2]], "sorted and unique"),
         (lambda prices: prices.iloc[:1], "has 1 rows"),
         (lambda prices: prices.replace(103.0, 0.0), "not positive on 2020-01-06"),
-        (lambda prices: prices.replace(103.0, np.nan), "missing, infinite or not positive on 2020-01-06"),
-        (lambda prices: prices.replace(103.0, np.inf), "missing, infinite or not positive on 2020-01-06"),
-        (lambda prices: prices.astype(object).replace(103.0, "n/a"), "missing, infinite or not positive|needs the columns"),
+        (
+            lambda prices: prices.replace(103.0, np.nan),
+            "missing, infinite or not positive on 2020-01-06",
+        ),
+        (
+            lambda prices: prices.replace(103.0, np.inf),
+            "missing, infinite or not positive on 2020-01-06",
+        ),
+        (
+            lambda prices: prices.astype(object).replace(103.0, "n/a"),
+            "missing, infinite or not positive|needs the columns",
+        ),
     ],
 )
 def test_damaged_index_prices(local, damage, problem):
@@ -113,7 +136,9 @@ def test_files_that_are_not_what_they_say(local):
     (local / "sp500_daily.csv.gz").write_bytes(gzip.compress(index_prices().to_csv().encode())[:80])
     refused(data.load_sp500, local / "sp500_daily.csv.gz", "needs the columns")
     (local / "stock_prices.parquet").write_bytes(page)
-    refused(data.load_stock_prices, local / "stock_prices.parquet", "needs the columns symbol, date")
+    refused(
+        data.load_stock_prices, local / "stock_prices.parquet", "needs the columns symbol, date"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,10 +149,19 @@ def test_files_that_are_not_what_they_say(local):
         (lambda rows: rows.replace(7.0, 0.0), "A has adj_close 0.0 on 2020-01-06"),
         (lambda rows: rows.replace(7.0, -1.0), "A has adj_close -1.0"),
         (lambda rows: rows.replace(7.0, np.inf), "A has adj_close inf"),
-        (lambda rows: rows.astype({"adj_close": str}).replace("7.0", "seven"), "of numbers, adj_close"),
+        (
+            lambda rows: rows.astype({"adj_close": str}).replace("7.0", "seven"),
+            "of numbers, adj_close",
+        ),
         (lambda rows: rows.assign(date="soon"), "needs the columns symbol, date"),
-        (lambda rows: rows.assign(date=rows["date"].mask(rows["adj_close"] == 7.0)), "1 without symbol or date"),
-        (lambda rows: rows.assign(symbol=rows["symbol"].mask(rows["adj_close"] == 7.0)), "1 without symbol or date"),
+        (
+            lambda rows: rows.assign(date=rows["date"].mask(rows["adj_close"] == 7.0)),
+            "1 without symbol or date",
+        ),
+        (
+            lambda rows: rows.assign(symbol=rows["symbol"].mask(rows["adj_close"] == 7.0)),
+            "1 without symbol or date",
+        ),
         (lambda rows: rows.iloc[:0], "has 0 rows"),
     ],
 )
@@ -144,13 +178,17 @@ def test_folder_that_does_not_exist(monkeypatch):
 
 
 def test_list_shows_every_data_set(bundled):
-    shown = subprocess.run([sys.executable, "-m", "data", "list"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "-m", "data", "list"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for dataset in data.DATASETS.values():
         assert re.search(rf"^{dataset.name} ", shown, flags=re.MULTILINE)
         assert dataset.licence in shown and dataset.live in shown
 
 
-@pytest.mark.skipif(not (ROOT / "../shared/data").is_dir(), reason="no ../shared/data beside the checkout")
+@pytest.mark.skipif(
+    not (ROOT / "../shared/data").is_dir(), reason="no ../shared/data beside the checkout"
+)
 def test_real_local_files(monkeypatch):
     monkeypatch.setenv("RNN_TRADING_DATA", "../shared/data")
     prices, panel = data.load_sp500(), data.load_stock_prices()

@@ -29,15 +29,23 @@ import yfinance
 from server import Internet
 from yfinance.data import YfData
 
+import data as data_package
 import data.__main__ as command_line
-from data import download as core
-from data import download_archives, load_filings, load_sp500, load_stock_prices
-from data.download import DownloadError, download
+from data import load_filings, load_sp500, load_stock_prices
+from data.downloads import archives, download, patience, stored
+from data.downloads.patience import DownloadError
+from data.files import whole_file
 from data.source import DataError, sha256
 
-README = Path(core.__file__).with_name("README.md")
+README = Path(data_package.__file__).with_name("README.md")
 HOSTS = (
-    *("fred.stlouisfed.org", "www.sec.gov", "data.sec.gov", "ai.stanford.edu", "dataset.bj.bcebos.com"),
+    *(
+        "fred.stlouisfed.org",
+        "www.sec.gov",
+        "data.sec.gov",
+        "ai.stanford.edu",
+        "dataset.bj.bcebos.com",
+    ),
     *("nlp.stanford.edu", "downloads.cs.stanford.edu", "huggingface.co"),
     *("query1.finance.yahoo.com", "query2.finance.yahoo.com", "fc.yahoo.com", "guce.yahoo.com"),
 )
@@ -50,7 +58,10 @@ IDENTITY = "Jane Doe jane@example.org"
 
 
 def fred_csv(series, dates, values):
-    lines = [f"{day:%Y-%m-%d},{'' if np.isnan(value) else f'{value:.2f}'}" for day, value in zip(dates, values)]
+    lines = [
+        f"{day:%Y-%m-%d},{'' if np.isnan(value) else f'{value:.2f}'}"
+        for day, value in zip(dates, values)
+    ]
     return "\n".join([f"observation_date,{series}", *lines, ""]).encode()
 
 
@@ -62,12 +73,30 @@ def yahoo_chart(path):
 def chart_of(symbol):
     if symbol == "GONE":
         error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
-        return json.dumps({"chart": {"result": None, "error": error}}, separators=(",", ":")).encode(), 404
+        return json.dumps(
+            {"chart": {"result": None, "error": error}}, separators=(",", ":")
+        ).encode(), 404
     days = DAYS[:700] if symbol == "ENDED" else DAYS
-    stamps = [int(stamp) for stamp in (days + pd.Timedelta(hours=9.5)).tz_localize("America/New_York").as_unit("s").asi8]
+    stamps = [
+        int(stamp)
+        for stamp in (days + pd.Timedelta(hours=9.5))
+        .tz_localize("America/New_York")
+        .as_unit("s")
+        .asi8
+    ]
     close = WALK[: len(days)].round(2).tolist()
-    meta = {"currency": "USD", "symbol": symbol, "exchangeName": "NMS", "instrumentType": "EQUITY", "gmtoffset": -18000}
-    meta |= {"timezone": "EST", "exchangeTimezoneName": "America/New_York", "regularMarketTime": stamps[-1]}
+    meta = {
+        "currency": "USD",
+        "symbol": symbol,
+        "exchangeName": "NMS",
+        "instrumentType": "EQUITY",
+        "gmtoffset": -18000,
+    }
+    meta |= {
+        "timezone": "EST",
+        "exchangeTimezoneName": "America/New_York",
+        "regularMarketTime": stamps[-1],
+    }
     meta |= {
         "regularMarketPrice": close[-1],
         "priceHint": 2,
@@ -75,15 +104,21 @@ def chart_of(symbol):
         "range": "",
         "validRanges": ["1d", "max"],
     }
-    quotes = {name: close for name in ("open", "high", "low", "close")} | {"volume": [1000] * len(days)}
+    quotes = {name: close for name in ("open", "high", "low", "close")} | {
+        "volume": [1000] * len(days)
+    }
     adjusted = [{"adjclose": [0.5 * price for price in close]}]
-    result = [{"meta": meta, "timestamp": stamps, "indicators": {"quote": [quotes], "adjclose": adjusted}}]
+    result = [
+        {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quotes], "adjclose": adjusted}}
+    ]
     return json.dumps({"chart": {"result": result, "error": None}}, separators=(",", ":")).encode()
 
 
 def words(seed, count=4000):
     generator = random.Random(seed)
-    return " ".join("".join(generator.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(count))
+    return " ".join(
+        "".join(generator.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(count)
+    )
 
 
 @cache
@@ -145,7 +180,10 @@ def submissions_json():
         "form": ["10-K"] * 3,
         "size": [9000] * 3,
     }
-    blank = dict.fromkeys(("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"), [""] * 3)
+    blank = dict.fromkeys(
+        ("act", "fileNumber", "filmNumber", "items", "primaryDocument", "primaryDocDescription"),
+        [""] * 3,
+    )
     flags = dict.fromkeys(("isXBRL", "isInlineXBRL"), [0] * 3)
     company = {
         "cik": "0000320193",
@@ -154,16 +192,25 @@ def submissions_json():
         "tickers": ["AAPL"],
         "exchanges": ["Nasdaq"],
     }
-    blank_company = dict.fromkeys(("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"), "")
-    blank_company |= dict.fromkeys(("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), "") | {
+    blank_company = dict.fromkeys(
+        ("sic", "sicDescription", "ein", "description", "website", "investorWebsite", "category"),
+        "",
+    )
+    blank_company |= dict.fromkeys(
+        ("fiscalYearEnd", "stateOfIncorporation", "stateOfIncorporationDescription", "phone"), ""
+    ) | {
         "flags": "",
         "formerNames": [],
     }
-    address = dict.fromkeys(("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), "")
+    address = dict.fromkeys(
+        ("street1", "street2", "city", "stateOrCountry", "zipCode", "stateOrCountryDescription"), ""
+    )
     addresses = {"mailing": address, "business": address}
     flags_company = {"insiderTransactionForOwnerExists": 0, "insiderTransactionForIssuerExists": 1}
     filings = {"recent": columns | blank | flags, "files": []}
-    return json.dumps(company | blank_company | flags_company | {"addresses": addresses, "filings": filings}).encode()
+    return json.dumps(
+        company | blank_company | flags_company | {"addresses": addresses, "filings": filings}
+    ).encode()
 
 
 def tar_bytes(*members):
@@ -192,10 +239,19 @@ def zip_bytes(*members):
 
 def vectors(dimension):
     generator = np.random.default_rng(dimension)
-    return "".join(f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n" for row in range(200))
+    return "".join(
+        f"word{row} {' '.join(map(str, generator.normal(size=dimension).round(5)))}\n"
+        for row in range(200)
+    )
 
 
-TAR = tar_bytes(*((f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode()) for part in ("train", "test") for n in range(2)))
+TAR = tar_bytes(
+    *(
+        (f"aclImdb/{part}/pos/{n}_9.txt", words(f"{part}{n}").encode())
+        for part in ("train", "test")
+        for n in range(2)
+    )
+)
 ZIP = zip_bytes(*((f"glove.6B.{dimension}d.txt", vectors(dimension)) for dimension in (50, 100)))
 
 
@@ -224,7 +280,9 @@ def internet(tmp_path_factory):
         ("downloads.cs.stanford.edu", "/nlp/data/glove.6B.zip"): ZIP,
         ("huggingface.co", "/stanfordnlp/glove/resolve/main/glove.6B.zip"): ZIP,
         ("data.sec.gov", "/submissions/CIK0000320193.json"): submissions_json(),
-        ("www.sec.gov", "/Archives/edgar/data/320193/"): lambda path: submission(path.rpartition("/")[2][:-4]),
+        ("www.sec.gov", "/Archives/edgar/data/320193/"): lambda path: submission(
+            path.rpartition("/")[2][:-4]
+        ),
         ("www.sec.gov", "/files/company_tickers.json"): b"{}",
         ("www.sec.gov", "/files/company_tickers_mf.json"): nothing,
     }
@@ -233,12 +291,14 @@ def internet(tmp_path_factory):
             patch.setenv(name, value)
         patch.setenv("EDGAR_LOCAL_DATA_DIR", str(folder / "edgar"))
         patch.setenv("EDGAR_IDENTITY", IDENTITY)
-        patch.setattr(core, "TIMEOUT", 5)
-        patch.setattr(core, "ATTEMPTS", 3)
-        patch.setattr(download_archives, "IMDB_HASH", "md5:" + hashlib.md5(TAR).hexdigest())
-        patch.setattr(download_archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(ZIP).hexdigest())
+        patch.setattr(patience, "TIMEOUT", 5)
+        patch.setattr(patience, "ATTEMPTS", 3)
+        patch.setattr(archives, "IMDB_HASH", "md5:" + hashlib.md5(TAR).hexdigest())
+        patch.setattr(archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(ZIP).hexdigest())
         yfinance.set_tz_cache_location(str(folder / "yfinance"))
-        from edgar.httpclient import HTTP_MGR  # after the settings above, some of which it reads once
+        from edgar.httpclient import (
+            HTTP_MGR,
+        )  # after the settings above, some of which it reads once
 
         patch.setattr(HTTP_MGR, "proxy", server.url)
         yield server
@@ -285,7 +345,7 @@ def local(tmp_path, monkeypatch):
 def naps(monkeypatch):
     """Seconds the downloads would have slept."""
     slept = []
-    monkeypatch.setattr(core, "sleep", slept.append)
+    monkeypatch.setattr(patience, "sleep", slept.append)
     return slept
 
 
@@ -294,14 +354,19 @@ def naps(monkeypatch):
 
 def older_data(folder):
     """What an earlier download might have left, with content that a new one replaces, and content that it keeps."""
-    (folder / "SP500.csv").write_bytes(fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0)))
+    (folder / "SP500.csv").write_bytes(
+        fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0))
+    )
     months = pd.date_range("1978-01-01", periods=500, freq="MS")
     for series in ("UMCSENT", "IPGMFN"):
         (folder / f"{series}.csv").write_bytes(fred_csv(series, months, np.full(500, 80.0)))
     (folder / "aclImdb_v1.tar.gz").write_bytes(tar_bytes(("aclImdb/old.txt", b"old")))
     (folder / "glove.6B.100d.txt").write_text("old 0.1\n")
     days = pd.date_range("2014-12-01", periods=30, unit="us")
-    prices = [pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0}) for symbol in ("MSFT", "IBM")]
+    prices = [
+        pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0})
+        for symbol in ("MSFT", "IBM")
+    ]
     pd.concat(prices).to_parquet(folder / "stock_prices.parquet", index=False)
     filing = {
         "ticker": "IBM",
@@ -317,7 +382,9 @@ def older_data(folder):
 def content(folder, source):
     """What the local files of a source say, independent of how Parquet wrote it down."""
     return [
-        pd.read_parquet(folder / name).to_csv() if name.endswith("parquet") else (folder / name).read_bytes()
+        pd.read_parquet(folder / name).to_csv()
+        if name.endswith("parquet")
+        else (folder / name).read_bytes()
         for name in FILES[source]
     ]
 
@@ -337,9 +404,13 @@ def outcome(internet, tmp_path_factory):
         folder, naps = tmp_path_factory.mktemp(source), []
         older_data(folder)
         YfData.cache_get.cache_clear()  # what a new process would not know
-        with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stderr(io.StringIO()),
+            redirect_stdout(io.StringIO()),
+        ):
             patch.setenv("RNN_TRADING_DATA", str(folder))
-            patch.setattr(core, "sleep", naps.append)
+            patch.setattr(patience, "sleep", naps.append)
             yield folder, naps
         assert not list(folder.rglob("*tmp*"))
 
@@ -356,7 +427,11 @@ def outcome(internet, tmp_path_factory):
                     result = "right data" + (f" after a wait of {max(naps):.0f} s" if naps else "")
                 except DownloadError as error:
                     assert error.step
-                    causes = re.sub(r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ", "", error.cause).split(" / ")
+                    causes = re.sub(
+                        r" from [\w.]+|MSFT: |SP500: |UMCSENT: |IPGMFN: |[\d-]{20}: ",
+                        "",
+                        error.cause,
+                    ).split(" / ")
                     result = "error: " + " / ".join(dict.fromkeys(causes))
                 except KeyboardInterrupt:
                     result = "interrupted"
@@ -379,10 +454,16 @@ def check_partial(source, folder, before):
     """The item that failed has its older rows, or none; the others have arrived; nothing else has gone."""
     if source == "prices":
         rows = pd.read_parquet(folder / "stock_prices.parquet").groupby("symbol")["adj_close"]
-        assert rows.count().to_dict() == {"AAPL": len(DAYS), "MSFT": 30, "IBM": 30} and rows.max()["MSFT"] == 7
+        assert (
+            rows.count().to_dict() == {"AAPL": len(DAYS), "MSFT": 30, "IBM": 30}
+            and rows.max()["MSFT"] == 7
+        )
     else:
         rows = pd.read_parquet(folder / "filings_10k.parquet")
-        assert set(rows["accession"].dropna()) == {ACCESSIONS[0]} and (rows["text"] == "old").sum() == 1
+        assert (
+            set(rows["accession"].dropna()) == {ACCESSIONS[0]}
+            and (rows["text"] == "old").sum() == 1
+        )
 
 
 def served(kind, **options):
@@ -392,8 +473,11 @@ def served(kind, **options):
 def stalled(timeout, **options):
     @contextmanager
     def spoil(internet, source):
-        with pytest.MonkeyPatch.context() as patch, internet.broken("stall", WHERE[source], **options):
-            patch.setattr(core, "TIMEOUT", timeout)
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            internet.broken("stall", WHERE[source], **options),
+        ):
+            patch.setattr(patience, "TIMEOUT", timeout)
             yield
 
     return spoil
@@ -409,7 +493,7 @@ def ctrl_c(internet, source, kind="ctrl-c"):
     gc.disable()
     try:
         with pytest.MonkeyPatch.context() as patch, internet.broken(kind, WHERE[source], times=1):
-            patch.setattr(core, "TIMEOUT", 1.5)
+            patch.setattr(patience, "TIMEOUT", 1.5)
             yield
     finally:
         gc.enable()
@@ -428,7 +512,9 @@ def truncated(internet, source):
 
 
 def wrong_hash(internet, source):
-    return internet.broken("instead", WHERE[source], body=TAR + b"x") if source in ARCHIVES else None
+    return (
+        internet.broken("instead", WHERE[source], body=TAR + b"x") if source in ARCHIVES else None
+    )
 
 
 def renamed(internet, source):
@@ -438,7 +524,9 @@ def renamed(internet, source):
         "prices": yahoo_chart("chart/MSFT?").replace(b"adjclose", b"adjusted"),
         "filings": submission(ACCESSIONS[1]).replace(b"ACCEPTANCE-DATETIME", b"ACCEPTED-ON"),
     }
-    return internet.broken("instead", WHERE[source], body=bodies[source]) if source in bodies else None
+    return (
+        internet.broken("instead", WHERE[source], body=bodies[source]) if source in bodies else None
+    )
 
 
 @contextmanager
@@ -492,7 +580,9 @@ FAULTS = {
     "stalled body, for ever": stalled(0.4),
     "truncated answer, whole by its header": truncated,
     "wrong hash": wrong_hash,
-    "HTML page instead of data": served("instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"),
+    "HTML page instead of data": served(
+        "instead", body=b"<!DOCTYPE html><html><body>Checking your browser</body></html>"
+    ),
     "empty answer": served("instead", body=b""),
     "renamed column": renamed,
     "no DNS": no_dns,
@@ -521,8 +611,12 @@ def fault_table(outcome):
         shared = {}
         for source in OPTIONS:
             result = outcome(source, fault).replace(f"of {source} is", "of it is")
-            shared.setdefault(re.sub(r" \([^()]* failed, 0 kept.*\)", "", result), []).append(source)
-        lines += [f"| {fault} | {', '.join(sources)} | {result} |" for result, sources in shared.items()]
+            shared.setdefault(re.sub(r" \([^()]* failed, 0 kept.*\)", "", result), []).append(
+                source
+            )
+        lines += [
+            f"| {fault} | {', '.join(sources)} | {result} |" for result, sources in shared.items()
+        ]
     return "\n".join(lines)
 
 
@@ -558,7 +652,7 @@ EVIL_TARS = {
 def test_dangerous_tar_is_refused(internet, local, naps, monkeypatch, kind):
     why, members = EVIL_TARS[kind]
     body = tar_bytes(("aclImdb/good.txt", b"good"), *members)
-    monkeypatch.setattr(download_archives, "IMDB_HASH", "md5:" + hashlib.md5(body).hexdigest())
+    monkeypatch.setattr(archives, "IMDB_HASH", "md5:" + hashlib.md5(body).hexdigest())
     with internet.broken("instead", "aclImdb", body=body), pytest.raises(DownloadError, match=why):
         download("imdb")
     assert not (local / "aclImdb_v1.tar.gz").exists()
@@ -580,8 +674,11 @@ def evil_zip(kind):
 @pytest.mark.parametrize("kind", ["absolute", "parent", "drive", "symbolic link", "expansion"])
 def test_dangerous_zip_is_refused(internet, local, naps, monkeypatch, kind):
     body = evil_zip(kind)
-    monkeypatch.setattr(download_archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(body).hexdigest())
-    with internet.broken("instead", "glove.6B", body=body), pytest.raises(DownloadError, match=EVIL_TARS[kind][0]):
+    monkeypatch.setattr(archives, "GLOVE_HASH", "sha256:" + hashlib.sha256(body).hexdigest())
+    with (
+        internet.broken("instead", "glove.6B", body=body),
+        pytest.raises(DownloadError, match=EVIL_TARS[kind][0]),
+    ):
         download("glove")
     assert not (local / "glove.6B.100d.txt").exists()
 
@@ -590,14 +687,14 @@ def test_zip_that_lies_about_a_size_or_lacks_the_dimension(tmp_path):
     path = tmp_path / "small.zip"
     path.write_bytes(ZIP)
     with pytest.raises(DownloadError, match="damaged.*glove.6B.300d.txt"):
-        download_archives.unzip_member(path, "glove.6B.300d.txt", tmp_path / "glove.6B.300d.txt")
+        archives.unzip_member(path, "glove.6B.300d.txt", tmp_path / "glove.6B.300d.txt")
     body = bytearray(zip_bytes(("a", words(1))))
     size = len(words(1)).to_bytes(4, "little")
     where = body.rindex(size)
     body[where : where + 4] = (10).to_bytes(4, "little")
     path.write_bytes(body)
-    with pytest.raises(DownloadError, match="damaged"), core.whole_file(tmp_path / "a") as temporary:
-        download_archives.unzip_member(path, "a", temporary)
+    with pytest.raises(DownloadError, match="damaged"), whole_file(tmp_path / "a") as temporary:
+        archives.unzip_member(path, "a", temporary)
     assert sorted(tmp_path.iterdir()) == [path]
 
 
@@ -605,7 +702,9 @@ def test_archive_goes_on_where_it_broke_off(internet, local, naps):
     internet.log.clear()
     with internet.broken("reset", "aclImdb", times=1):
         download("imdb")
-    assert {headers["Accept-Encoding"] for _, _, _, headers in internet.log} == {"identity"}, "bytes that can be counted"
+    assert {headers["Accept-Encoding"] for _, _, _, headers in internet.log} == {"identity"}, (
+        "bytes that can be counted"
+    )
     ranges = [headers.get("Range") for _, _, path, headers in internet.log]
     assert ranges[0] is None and re.fullmatch(r"bytes=[1-9]\d+-", ranges[1]) and len(ranges) == 2
     assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
@@ -630,33 +729,44 @@ def test_server_without_ranges_makes_it_start_anew(internet, local, naps):
         download("imdb")
     assert next((local / ".imdb.partial").iterdir()).stat().st_size
     internet.log.clear()
-    with internet.broken("instead", "aclImdb", body=TAR):  # the whole with status 200, whatever range was asked for
+    with internet.broken(
+        "instead", "aclImdb", body=TAR
+    ):  # the whole with status 200, whatever range was asked for
         download("imdb")
     assert len(internet.log) == 1
     assert (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
 
 
 @pytest.mark.parametrize("surplus, requests_needed", [(b"", 1), (b"rubbish", 2)])
-def test_archive_that_had_arrived_before_the_process_died(internet, local, surplus, requests_needed):
+def test_archive_that_had_arrived_before_the_process_died(
+    internet, local, surplus, requests_needed
+):
     """Nothing is left to ask for (status 416): the hash decides whether to start anew."""
     (local / ".imdb.partial").mkdir()
     (local / ".imdb.partial" / "aclImdb_v1.tar.gz.part").write_bytes(TAR + surplus)
     internet.log.clear()
     download("imdb")
-    assert len(internet.log) == requests_needed and (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
+    assert (
+        len(internet.log) == requests_needed and (local / "aclImdb_v1.tar.gz").read_bytes() == TAR
+    )
 
 
 def test_mirror_takes_over(internet, local, naps):
     with internet.broken("404", "nlp.stanford.edu"):
         assert "downloads.cs.stanford.edu" in download("glove")["origin"]
     with internet.broken("404", "stanford.edu"):
-        assert "huggingface" in download("glove")["origin"] and "bcebos" in download("imdb")["origin"]
+        assert (
+            "huggingface" in download("glove")["origin"] and "bcebos" in download("imdb")["origin"]
+        )
 
 
 def test_dimensions_add_up(internet, local):
     for dimension in (50, 100):
         download("glove", dimensions=[dimension])
-    assert set(core.read_record(local, "glove")["files"]) == {"glove.6B.50d.txt", "glove.6B.100d.txt"}
+    assert set(stored.read_record(local, "glove")["files"]) == {
+        "glove.6B.50d.txt",
+        "glove.6B.100d.txt",
+    }
 
 
 def test_own_zip_spares_the_download(internet, local):
@@ -664,7 +774,10 @@ def test_own_zip_spares_the_download(internet, local):
     internet.log.clear()
     download("glove")
     assert not internet.log and (local / "glove.6B.100d.txt").read_text() == vectors(100)
-    assert sorted(path.name for path in local.glob("glove.6B.*")) == ["glove.6B.100d.txt", "glove.6B.zip"]
+    assert sorted(path.name for path in local.glob("glove.6B.*")) == [
+        "glove.6B.100d.txt",
+        "glove.6B.zip",
+    ]
 
 
 # The sources
@@ -679,7 +792,10 @@ def test_fred_keeps_what_it_no_longer_serves(internet, local):
     assert list(prices.columns) == ["close"] and prices.index.name == "date"
     assert prices.index[0] == DAYS[0] and prices.index[-1] == DAYS[-1]
     assert prices["close"].iloc[-1] == pytest.approx(WALK[-1] + 1, abs=0.01)
-    assert prices.attrs["source"]["origin"] == "SP500.csv" and "redistributed" in prices.attrs["source"]["licence"]
+    assert (
+        prices.attrs["source"]["origin"] == "SP500.csv"
+        and "redistributed" in prices.attrs["source"]["licence"]
+    )
 
 
 def test_downloaded_macro_series_are_read(internet, local):
@@ -687,12 +803,21 @@ def test_downloaded_macro_series_are_read(internet, local):
 
     download("macro")
     macro = load_macro()
-    assert list(macro.columns) == ["sentiment", "ip"] and macro.index[0] == pd.Timestamp("1978-01-01")
-    assert macro["sentiment"].iloc[[0, -1]].tolist() == [50, 100] and macro["ip"].iloc[[0, -1]].tolist() == [100, 50]
+    assert list(macro.columns) == ["sentiment", "ip"] and macro.index[0] == pd.Timestamp(
+        "1978-01-01"
+    )
+    assert macro["sentiment"].iloc[[0, -1]].tolist() == [50, 100] and macro["ip"].iloc[
+        [0, -1]
+    ].tolist() == [100, 50]
 
 
 @pytest.mark.parametrize(
-    "text", ["observation_date,SPX\n2020-01-01,1\n", "date\n", "observation_date,SP500\n2020-01-02,1\n2020-01-01,2\n"]
+    "text",
+    [
+        "observation_date,SPX\n2020-01-01,1\n",
+        "date\n",
+        "observation_date,SP500\n2020-01-02,1\n2020-01-01,2\n",
+    ],
 )
 def test_damaged_fred_file(local, text):
     (local / "SP500.csv").write_text(text)
@@ -703,12 +828,17 @@ def test_damaged_fred_file(local, text):
 def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, capsys):
     (local / "list.txt").write_text("AAPL\nGONE ENDED")
     assert command_line.main(["download", "prices", "--tickers-file", str(local / "list.txt")]) == 0
-    record = core.read_record(local, "prices")
+    record = stored.read_record(local, "prices")
     printed = capsys.readouterr().out
-    assert "delisted or misspelt: GONE" in printed and f"not padded: ENDED ({DAYS[699]:%Y-%m-%d})" in printed
+    assert (
+        "delisted or misspelt: GONE" in printed
+        and f"not padded: ENDED ({DAYS[699]:%Y-%m-%d})" in printed
+    )
     assert record["missing"] == ["GONE"]
     panel = load_stock_prices()
-    assert list(panel.columns) == ["AAPL", "ENDED"] and panel["ENDED"].last_valid_index() == DAYS[699]
+    assert (
+        list(panel.columns) == ["AAPL", "ENDED"] and panel["ENDED"].last_valid_index() == DAYS[699]
+    )
     assert panel["AAPL"].iloc[0] == pytest.approx(0.5 * WALK[0], abs=0.01)
     assert load_stock_prices("volume")["AAPL"].eq(1000).all()
 
@@ -718,13 +848,18 @@ def test_prices_leave_the_running_day_out(internet, local):
     internet.log.clear()
     download("prices", tickers=["AAPL"], start="2000-01-03")
     query = next(path for _, _, path, _ in internet.log if "period1" in path)
-    first, last = (pd.Timestamp(int(re.search(f"{name}=(\\d+)", query)[1]), unit="s", tz="UTC") for name in ("period1", "period2"))
+    first, last = (
+        pd.Timestamp(int(re.search(f"{name}=(\\d+)", query)[1]), unit="s", tz="UTC")
+        for name in ("period1", "period2")
+    )
     first, last = first.tz_convert("America/New_York"), last.tz_convert("America/New_York")
     assert first == pd.Timestamp("2000-01-03", tz="America/New_York")
     assert last == last.normalize() and last <= pd.Timestamp.now("UTC") + pd.Timedelta(days=1)
 
 
-@pytest.mark.parametrize("text, problem", [(None, "No such file"), (" \n", "no ticker in"), (b"\xff\xfe", "decode")])
+@pytest.mark.parametrize(
+    "text, problem", [(None, "No such file"), (" \n", "no ticker in"), (b"\xff\xfe", "decode")]
+)
 def test_useless_file_of_tickers(local, capsys, text, problem):
     path = local / "list.txt"
     if text is not None:
@@ -741,7 +876,10 @@ def test_only_unknown_tickers(internet, local):
 
 def test_prices_resume_per_ticker_and_give_up_in_time(internet, local, naps):
     tickers = ["AAPL", "R1", "R2", "R3", "R4"]
-    with internet.broken("404", "chart/R.*period1"), pytest.raises(DownloadError, match="R1, R2, R3 failed, 1 kept"):
+    with (
+        internet.broken("404", "chart/R.*period1"),
+        pytest.raises(DownloadError, match="R1, R2, R3 failed, 1 kept"),
+    ):
         download("prices", tickers=tickers)
     assert not (local / "stock_prices.parquet").exists()
     internet.log.clear()
@@ -753,7 +891,10 @@ def test_prices_resume_per_ticker_and_give_up_in_time(internet, local, naps):
 
 
 def test_prices_that_arrived_beside_a_failure_are_used_for_a_day(internet, local, naps):
-    with internet.broken("404", WHERE["prices"]), pytest.raises(DownloadError, match="1 failed.*MSFT"):
+    with (
+        internet.broken("404", WHERE["prices"]),
+        pytest.raises(DownloadError, match="1 failed.*MSFT"),
+    ):
         download("prices", **OPTIONS["prices"])
     part = local / ".prices.partial" / "1990-01-01" / "AAPL.parquet"
     for age, expected in ((23, {"MSFT"}), (25, {"AAPL", "MSFT"})):
@@ -762,7 +903,14 @@ def test_prices_that_arrived_beside_a_failure_are_used_for_a_day(internet, local
         internet.log.clear()
         YfData.cache_get.cache_clear()
         download("prices", **OPTIONS["prices"])
-        assert set(re.findall(r"chart/(\w+)\?period1", " ".join(path for _, _, path, _ in internet.log))) == expected
+        assert (
+            set(
+                re.findall(
+                    r"chart/(\w+)\?period1", " ".join(path for _, _, path, _ in internet.log)
+                )
+            )
+            == expected
+        )
         part.parent.mkdir(parents=True)
         part.write_bytes(kept)
 
@@ -770,8 +918,19 @@ def test_prices_that_arrived_beside_a_failure_are_used_for_a_day(internet, local
 def test_filings_layout(internet, local):
     download("filings", **OPTIONS["filings"])
     rows = pd.read_parquet(local / "filings_10k.parquet")
-    assert list(rows.columns) == ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
-    assert rows["item"].tolist() == ["1A", "7", "7A"] * 2 and set(rows["accession"]) == set(ACCESSIONS[:2])
+    assert list(rows.columns) == [
+        "ticker",
+        "cik",
+        "form",
+        "date_filed",
+        "item",
+        "text",
+        "accession",
+        "accepted",
+    ]
+    assert rows["item"].tolist() == ["1A", "7", "7A"] * 2 and set(rows["accession"]) == set(
+        ACCESSIONS[:2]
+    )
     first = rows.iloc[0]
     assert (first["ticker"], first["cik"], first["form"]) == ("AAPL", 320193, "10-K")
     assert first["date_filed"] == pd.Timestamp("2021-02-03")
@@ -781,11 +940,16 @@ def test_filings_layout(internet, local):
 
 
 def test_filings_resume_per_filing(internet, local, naps):
-    with internet.broken("404", ACCESSIONS[1]), pytest.raises(DownloadError, match=f"1 failed.*{ACCESSIONS[1]}"):
+    with (
+        internet.broken("404", ACCESSIONS[1]),
+        pytest.raises(DownloadError, match=f"1 failed.*{ACCESSIONS[1]}"),
+    ):
         download("filings", **OPTIONS["filings"])
     internet.log.clear()
     download("filings", tickers=["AAPL"], years=(2021, 2023))
-    fetched = [path.rpartition("/")[2] for _, host, path, _ in internet.log if host == "www.sec.gov"]
+    fetched = [
+        path.rpartition("/")[2] for _, host, path, _ in internet.log if host == "www.sec.gov"
+    ]
     assert sorted(fetched) == [f"{accession}.txt" for accession in ACCESSIONS[1:]]
     assert {headers["User-Agent"] for _, _, _, headers in internet.log} == {IDENTITY}
     internet.log.clear()
@@ -807,15 +971,23 @@ ERROR_PAGE = {"body": b"<html><body>Undeclared Automated Tool</body></html>"}
     ],
 )
 @pytest.mark.parametrize("page", ["CIK0000320193.json", "CIK0000320193-submissions-001.json"])
-def test_lists_of_filings_that_fail(internet, local, naps, monkeypatch, page, kind, options, problem):
+def test_lists_of_filings_that_fail(
+    internet, local, naps, monkeypatch, page, kind, options, problem
+):
     """A company with a long history has its older filings on further pages."""
     recent = json.loads(submissions_json())
     columns = recent["filings"]["recent"]
     older = {name: values[:1] for name, values in columns.items()}
     recent["filings"]["recent"] = {name: values[1:] for name, values in columns.items()}
     recent["filings"]["files"] = [{"name": "CIK0000320193-submissions-001.json"}]
-    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0000320193.json"), json.dumps(recent).encode())
-    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK.*-001.json"), json.dumps(older).encode())
+    monkeypatch.setitem(
+        internet.pages,
+        ("data.sec.gov", "/submissions/CIK0000320193.json"),
+        json.dumps(recent).encode(),
+    )
+    monkeypatch.setitem(
+        internet.pages, ("data.sec.gov", "/submissions/CIK.*-001.json"), json.dumps(older).encode()
+    )
     with internet.broken(kind, page, **options), pytest.raises(DownloadError, match=problem):
         download("filings", **OPTIONS["filings"])
     assert not (local / "filings_10k.parquet").exists()
@@ -826,14 +998,22 @@ def test_amendments_are_left_out(internet, local):
     forms = submissions_json().replace(b'"10-K", "10-K"', b'"10-K", "10-K/A"', 1)
     with internet.broken("instead", "submissions/", body=forms):
         download("filings", tickers=["AAPL"], years=(2021, 2023))
-    assert set(pd.read_parquet(local / "filings_10k.parquet")["accession"]) == {ACCESSIONS[0], ACCESSIONS[2]}
+    assert set(pd.read_parquet(local / "filings_10k.parquet")["accession"]) == {
+        ACCESSIONS[0],
+        ACCESSIONS[2],
+    }
 
 
 def test_share_classes_have_the_filings_once(internet, local, monkeypatch, capsys):
-    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0001652044.json"), submissions_json())
+    monkeypatch.setitem(
+        internet.pages, ("data.sec.gov", "/submissions/CIK0001652044.json"), submissions_json()
+    )
     for tickers in (["GOOG", "GOOGL"], ["GOOGL"]):
         download("filings", tickers=tickers, years=(2021, 2021))
-        assert "under another ticker of the same company: the filings of GOOGL" in capsys.readouterr().out
+        assert (
+            "under another ticker of the same company: the filings of GOOGL"
+            in capsys.readouterr().out
+        )
         assert pd.read_parquet(local / "filings_10k.parquet")["ticker"].tolist() == ["GOOG"] * 3
 
 
@@ -844,12 +1024,25 @@ def test_two_filings_on_a_day_replace_the_one_put_there_by_hand(internet, local,
         "accessionNumber": [first, second, ACCESSIONS[2]],
         "filingDate": ["2021-02-03"] * 2 + ["2023-02-03"],
     }
-    monkeypatch.setitem(internet.pages, ("data.sec.gov", "/submissions/CIK0000320193.json"), json.dumps(late).encode())
-    by_hand = {"ticker": "AAPL", "cik": 320193, "form": "10-K", "date_filed": pd.Timestamp("2021-02-03"), "item": "7", "text": "?"}
+    monkeypatch.setitem(
+        internet.pages,
+        ("data.sec.gov", "/submissions/CIK0000320193.json"),
+        json.dumps(late).encode(),
+    )
+    by_hand = {
+        "ticker": "AAPL",
+        "cik": 320193,
+        "form": "10-K",
+        "date_filed": pd.Timestamp("2021-02-03"),
+        "item": "7",
+        "text": "?",
+    }
     pd.DataFrame([by_hand]).to_parquet(local / "filings_10k.parquet", index=False)
     download("filings", tickers=["AAPL"], years=(2021, 2021))
     rows = load_filings()
-    assert rows["item"].tolist() == ["1A", "1A", "7", "7", "7A", "7A"] and "?" not in set(rows["text"])
+    assert rows["item"].tolist() == ["1A", "1A", "7", "7", "7A", "7A"] and "?" not in set(
+        rows["text"]
+    )
 
 
 def test_years_the_wrong_way_round(internet, local):
@@ -875,12 +1068,18 @@ def test_edgar_gets_at_most_ten_requests_a_second(internet, local):
     many = json.loads(submissions_json())
     recent = many["filings"]["recent"]
     many["filings"]["recent"] = {name: (values * 10)[:24] for name, values in recent.items()}
-    many["filings"]["recent"]["accessionNumber"] = [f"0000320193-21-{number:06}" for number in range(24)]
+    many["filings"]["recent"]["accessionNumber"] = [
+        f"0000320193-21-{number:06}" for number in range(24)
+    ]
     internet.log.clear()
     with internet.broken("instead", "submissions/", body=json.dumps(many).encode()):
         with pytest.raises(DownloadError), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(core, "GIVE_UP", 99)
-            patch.setitem(internet.pages, ("www.sec.gov", "/Archives/edgar/data/320193/"), b"<SEC-DOCUMENT> too short")
+            patch.setattr(patience, "GIVE_UP", 99)
+            patch.setitem(
+                internet.pages,
+                ("www.sec.gov", "/Archives/edgar/data/320193/"),
+                b"<SEC-DOCUMENT> too short",
+            )
             download("filings", tickers=["AAPL"], years=(2020, 2023))
     times = np.array([when for when, *_ in internet.log])
     assert len(times) == 25
@@ -889,12 +1088,17 @@ def test_edgar_gets_at_most_ten_requests_a_second(internet, local):
 
 def test_the_limit_holds_against_the_environment(internet):
     script = (
-        "import sys; from data.download_filings import connect; connect(sys.argv[1]);"
+        "import sys; from data.downloads.edgar import connect; connect(sys.argv[1]);"
         "from edgar.httpclient import HTTP_MGR; print(HTTP_MGR.request_per_sec_limit)"
     )
     environment = os.environ | {"EDGAR_RATE_LIMIT_PER_SEC": "50"}
     command = [sys.executable, "-c", script, IDENTITY]
-    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == "9"
+    assert (
+        subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "9"
+    )
 
 
 DATES = pd.date_range("2014-12-01", periods=2)
@@ -915,7 +1119,10 @@ def test_older_file_that_is_none_is_named_and_left_alone(internet, local, source
     path, frame = local / FILES[source][0], pd.DataFrame(older, index=[0, 1])
     frame.to_csv(path, index=False) if source == "sp500" else frame.to_parquet(path, index=False)
     before = path.read_bytes()
-    with pytest.raises(DownloadError, match=f"the older .*{path.name} is damaged.*data remove {source}, or delete it"):
+    with pytest.raises(
+        DownloadError,
+        match=f"the older .*{path.name} is damaged.*data remove {source}, or delete it",
+    ):
         download(source, **OPTIONS[source])
     assert path.read_bytes() == before
 
@@ -933,25 +1140,37 @@ def test_progress_is_shown_to_those_who_watch(internet, local, monkeypatch, sour
     for stream in (Terminal(), io.StringIO()):
         monkeypatch.setattr(sys, "stderr", stream)
         download(source, **OPTIONS[source])
-        assert ("100%" in stream.getvalue()) == stream.isatty() and (stream.isatty() or not stream.getvalue())
+        assert ("100%" in stream.getvalue()) == stream.isatty() and (
+            stream.isatty() or not stream.getvalue()
+        )
 
 
-@pytest.mark.parametrize("value, low, high", [("7", 7, 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 0, 0)])
+@pytest.mark.parametrize(
+    "value, low, high", [("7", 7, 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 0, 0)]
+)
 def test_retry_after(value, low, high):
-    error = requests.HTTPError(response=SimpleNamespace(status_code=429, headers={"Retry-After": value}))
-    assert low <= core.retry_after(error) <= high
+    error = requests.HTTPError(
+        response=SimpleNamespace(status_code=429, headers={"Retry-After": value})
+    )
+    assert low <= patience.retry_after(error) <= high
 
 
 def test_waits_grow_and_are_announced(internet, local, naps, capsys):
     with internet.broken("500", "SP500"), pytest.raises(DownloadError):
         download("sp500")
     assert naps == [1, 2]
-    waits = [f"HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in {seconds:.0f} s" for seconds in naps]
+    waits = [
+        f"HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in {seconds:.0f} s"
+        for seconds in naps
+    ]
     assert capsys.readouterr().err.splitlines() == waits
 
 
 def test_long_waits_are_left_to_the_reader(internet, local, naps):
-    with internet.broken("429", "SP500", retry_after="3600"), pytest.raises(DownloadError, match="wait 3600 seconds"):
+    with (
+        internet.broken("429", "SP500", retry_after="3600"),
+        pytest.raises(DownloadError, match="wait 3600 seconds"),
+    ):
         download("sp500")
     assert naps == []
 
@@ -961,9 +1180,12 @@ def test_long_waits_are_left_to_the_reader(internet, local, naps):
 def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attempts):
     """A server that asks for an hour gets one request, a broken connection our number of attempts, at each address."""
     YfData.cache_get.cache_clear()
-    with internet.broken(kind, WHERE[source], retry_after="3600") as fault, pytest.raises(DownloadError):
+    with (
+        internet.broken(kind, WHERE[source], retry_after="3600") as fault,
+        pytest.raises(DownloadError),
+    ):
         download(source, **OPTIONS[source])
-    addresses = {"imdb": download_archives.IMDB_URLS, "glove": download_archives.GLOVE_URLS}
+    addresses = {"imdb": archives.IMDB_URLS, "glove": archives.GLOVE_URLS}
     assert 10**6 - fault.left == attempts * len(addresses.get(source, ["one"]))
 
 
@@ -998,12 +1220,23 @@ def test_commands(internet, local, capsys):
     assert command_line.main(["download", "macro"]) == 0 and command_line.main(["list"]) == 0
     listed = capsys.readouterr().out
     for name in FILES["macro"]:
-        assert f"{name}, {(local / name).stat().st_size:,} bytes, sha256 {sha256(local / name)}" in listed
+        assert (
+            f"{name}, {(local / name).stat().st_size:,} bytes, sha256 {sha256(local / name)}"
+            in listed
+        )
     assert "changed since" not in listed and command_line.main(["remove", "macro"]) == 0
-    assert command_line.main(["remove", "sp500"]) == 0 and command_line.main(["remove", "glove"]) == 0
+    assert (
+        command_line.main(["remove", "sp500"]) == 0 and command_line.main(["remove", "glove"]) == 0
+    )
     printed = capsys.readouterr().out
-    assert "deleted" in printed and "SP500.csv" in printed and "files put there by hand stay" in printed
-    assert [path.name for path in local.iterdir() if not path.name.startswith(".")] == ["glove.6B.50d.txt"]
+    assert (
+        "deleted" in printed
+        and "SP500.csv" in printed
+        and "files put there by hand stay" in printed
+    )
+    assert [path.name for path in local.iterdir() if not path.name.startswith(".")] == [
+        "glove.6B.50d.txt"
+    ]
 
 
 def test_damaged_record_is_named(internet, local, capsys):
@@ -1020,12 +1253,16 @@ def test_all_files_or_none(internet, local, source, limit):
     """The disk is full after the first of two files."""
     older_data(local)
     before = {path.name: path.read_bytes() for path in local.iterdir()}
-    longer = fred_csv("IPGMFN", pd.date_range("1978-01-01", periods=500, freq="MS"), np.full(500, 1e9))
+    longer = fred_csv(
+        "IPGMFN", pd.date_range("1978-01-01", periods=500, freq="MS"), np.full(500, 1e9)
+    )
     options = {"dimensions": [50, 100]} if source == "glove" else {}
     with internet.broken("instead", "IPGMFN", body=longer), full_disk(internet, source, limit):
         with pytest.raises(DownloadError, match="no space"):
             download(source, **options)
-    assert {path.name: path.read_bytes() for path in local.iterdir() if not path.name.startswith(".")} == before
+    assert {
+        path.name: path.read_bytes() for path in local.iterdir() if not path.name.startswith(".")
+    } == before
 
 
 def test_removal_spares_a_file_changed_by_hand(internet, local):
@@ -1044,13 +1281,30 @@ def test_command_reports_errors_and_interruptions(internet, local, naps, capsys)
     assert "run the command again" in capsys.readouterr().err
 
 
-def test_filings_command_brings_prices_and_all_goes_on_after_an_error(internet, local, naps, capsys):
-    arguments = ["download", "filings", "--tickers", "AAPL", "--years", "2021", "2021", "--identity", IDENTITY]
+def test_filings_command_brings_prices_and_all_goes_on_after_an_error(
+    internet, local, naps, capsys
+):
+    arguments = [
+        "download",
+        "filings",
+        "--tickers",
+        "AAPL",
+        "--years",
+        "2021",
+        "2021",
+        "--identity",
+        IDENTITY,
+    ]
     assert command_line.main(arguments) == 0
-    assert load_stock_prices().columns.tolist() == ["AAPL"] and len(pd.read_parquet(local / "filings_10k.parquet")) == 3
+    assert (
+        load_stock_prices().columns.tolist() == ["AAPL"]
+        and len(pd.read_parquet(local / "filings_10k.parquet")) == 3
+    )
     with internet.broken("404", "chart|www.sec.gov|data.sec.gov"):
         assert command_line.main(["download", "all"]) == 1
-    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {path.name for path in local.iterdir()}
+    assert {"SP500.csv", "UMCSENT.csv", "aclImdb_v1.tar.gz", "glove.6B.100d.txt"} <= {
+        path.name for path in local.iterdir()
+    }
 
 
 @pytest.mark.parametrize("folder", ["", "no such folder", "/sys"])
@@ -1066,14 +1320,23 @@ def test_no_folder_to_write_to(monkeypatch, capsys, folder):
 
 def test_nothing_is_unpickled():
     root = README.parent.parent
-    for path in [*root.glob("*.py"), *root.glob("data/*.py"), *root.glob("tools/*.py"), *root.glob("notebooks/*.ipynb")]:
-        assert not re.search(r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text()), path.name
+    for path in [
+        *root.glob("*.py"),
+        *root.glob("data/*.py"),
+        *root.glob("tools/*.py"),
+        *root.glob("notebooks/*.ipynb"),
+    ]:
+        assert not re.search(r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text()), (
+            path.name
+        )
 
 
 def test_nothing_downloaded_is_tracked_by_git():
     """The licences of most sources forbid to pass the files on."""
     root = README.parent.parent
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.split()
     names = {Path(name).name for name in tracked}
     assert not names & {
         "SP500.csv",

@@ -21,12 +21,24 @@ from notebook_code import functions
 from sklearn.feature_extraction.text import TfidfTransformer
 
 import utils
-from data import filing_text
-from data.filing_returns import returns_after_filing
-from data.filing_text import Settings, dask_client, encode, fit, load_sequences, split_tokens, tokenize, words_of_part
-from data.filings import BAD, COLUMNS, EFFECT, GOOD, PREAMBLE, _news, load_filings, synthetic_filings
+from data.filings import load_filings
 from data.source import DataError, sha256
-from data.text import Vocabulary
+from data.synthetic import BAD, COLUMNS, EFFECT, GOOD, PREAMBLE, _news, synthetic_filings
+from features.filing_returns import returns_after_filing
+from features.filings import (
+    Settings,
+    common,
+    dask_client,
+    encode,
+    fit,
+    load_sequences,
+    split_tokens,
+    tokenize,
+    words_of_part,
+)
+from features.filings import tokens as tokens_step
+from features.filings.common import stream
+from features.words import Vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 # Dask asks for a route to the outside to learn its own address, and says so where there is none.
@@ -36,7 +48,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP ad
 def correlation(effect):
     filings, prices = synthetic_filings(effect=effect)
     words = filings["text"].str.split()
-    tone = words.map(lambda text: sum(word in GOOD for word in text) - sum(word in BAD for word in text))
+    tone = words.map(
+        lambda text: sum(word in GOOD for word in text) - sum(word in BAD for word in text)
+    )
     entry = prices.index.searchsorted(filings["date_filed"], side="right")
     week = prices.to_numpy()[entry + 5] / prices.to_numpy()[entry] - 1
     own = week[np.arange(len(filings)), prices.columns.get_indexer(filings["ticker"])]
@@ -57,14 +71,25 @@ def test_effect_changes_no_text():
 
 def test_synthetic_sections_have_the_form_of_real_ones():
     texts = synthetic_filings(40, 5)[0].sort_values(["ticker", "date_filed"])["text"]
-    sentences = [[part.split() for part in " ".join(split_tokens(text)).split("\n")] for text in texts]
+    sentences = [
+        [part.split() for part in " ".join(split_tokens(text)).split("\n")] for text in texts
+    ]
     lengths = np.array([len(words) for section in sentences for words in section if words])
-    assert 15 < np.median(lengths) < 35 and 0.02 < np.mean(lengths > 50) < 0.15 and np.mean(lengths < 5) > 0.01
+    assert (
+        15 < np.median(lengths) < 35
+        and 0.02 < np.mean(lengths > 50) < 0.15
+        and np.mean(lengths < 5) > 0.01
+    )
     assert len({word for section in sentences for words in section for word in words}) > 1000
-    assert texts.str.contains("•").mean() > 0.5 and 0.1 < texts.str.contains(r"\d,\d{3} \d").mean() < 0.3
+    assert (
+        texts.str.contains("•").mean() > 0.5
+        and 0.1 < texts.str.contains(r"\d,\d{3} \d").mean() < 0.3
+    )
     assert texts.str.contains(PREAMBLE, regex=False).all()
     said = [{" ".join(words) for words in section} for section in sentences]
-    repeated = [len(said[row] & said[row - 1]) / len(said[row]) for row in range(len(said)) if row % 5]
+    repeated = [
+        len(said[row] & said[row - 1]) / len(said[row]) for row in range(len(said)) if row % 5
+    ]
     assert 0.4 < np.median(repeated) < 0.9
 
 
@@ -87,7 +112,9 @@ def test_local_filings_keep_every_row(tmp_path, monkeypatch):
 def test_a_filing_without_a_date_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
     row = ("A", 1, "10-K", pd.NaT, "1A", "text")
-    pd.DataFrame([row], columns=COLUMNS).astype({"date_filed": "datetime64[us]"}).to_parquet(tmp_path / "filings_10k.parquet")
+    pd.DataFrame([row], columns=COLUMNS).astype({"date_filed": "datetime64[us]"}).to_parquet(
+        tmp_path / "filings_10k.parquet"
+    )
     with pytest.raises(DataError, match="a filing has no date"):
         load_filings()
 
@@ -99,10 +126,15 @@ def test_missing_column_names_the_command(tmp_path, monkeypatch):
         load_filings()
 
 
-# --------------------------------------------------------------------------- preprocessing (data/filing_text.py)
+# --------------------------------------------------------------------------- preprocessing (features/filings)
 
 END = "2013-01-01"
-BUNDLED = {"name": "filings", "kind": "bundled", "origin": "test", "sha256": sha256(ROOT / "data" / "filings.py")}
+BUNDLED = {
+    "name": "filings",
+    "kind": "bundled",
+    "origin": "test",
+    "sha256": sha256(ROOT / "data" / "synthetic.py"),
+}
 TROUBLE = {
     "empty": "",
     "null": None,
@@ -135,7 +167,13 @@ def dask_client_in_process(threads=1):
 
 def corpus_file(path, texts, first="2010-01-04", gap="7D"):
     dates = pd.date_range(first, periods=len(texts), freq=gap).astype("datetime64[us]")
-    rows = {"ticker": [f"T{i % 3}" for i in range(len(texts))], "cik": 1, "form": "10-K", "date_filed": dates, "item": "1A"}
+    rows = {
+        "ticker": [f"T{i % 3}" for i in range(len(texts))],
+        "cik": 1,
+        "form": "10-K",
+        "date_filed": dates,
+        "item": "1A",
+    }
     pd.DataFrame({**rows, "text": list(texts)}).to_parquet(path, index=False)
     return path
 
@@ -165,10 +203,19 @@ def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path,
     frame.index = list(TROUBLE)
     kept = frame["sequence"].str.len()
     assert len(frame) == len(TROUBLE)
-    assert (kept[["empty", "null", "blank", "table"]] == 0).all() and (kept.drop(["empty", "null", "blank", "table"]) > 0).all()
+    assert (kept[["empty", "null", "blank", "table"]] == 0).all() and (
+        kept.drop(["empty", "null", "blank", "table"]) > 0
+    ).all()
     totals = corpus.totals()
-    assert totals["without_text"] == 3 and totals["without_sentence"] == 4 and totals["sections"] == len(TROUBLE)
-    assert frame.loc["giant sentence", "words"] == 5003 and frame.loc["giant sentence", "sentences_cut"] == 1
+    assert (
+        totals["without_text"] == 3
+        and totals["without_sentence"] == 4
+        and totals["sections"] == len(TROUBLE)
+    )
+    assert (
+        frame.loc["giant sentence", "words"] == 5003
+        and frame.loc["giant sentence", "sentences_cut"] == 1
+    )
     assert frame.loc["table", "words_in_tables"] == frame.loc["table", "words"] == 60
     assert frame.loc["short", ["words", "words_in_short"]].tolist() == [11, 4]
 
@@ -177,7 +224,10 @@ def test_no_word_is_lost_without_being_counted(tmp_path, client):
     path = corpus_file(tmp_path / "in.parquet", [*TROUBLE.values(), *plain_texts(6)])
     corpus = tokenize(path, client, folder=tmp_path)
     table = pd.concat(pd.read_parquet(corpus.folder / part["file"]) for part in corpus.parts)
-    assert (table["tokens"].str.len() + table["words_in_tables"] + table["words_in_short"] == table["words"]).all()
+    assert (
+        table["tokens"].str.len() + table["words_in_tables"] + table["words_in_short"]
+        == table["words"]
+    ).all()
     assert (table["lengths"].map(sum) == table["tokens"].str.len()).all()
 
 
@@ -193,7 +243,10 @@ def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, cli
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
-        ("Acme Inc. sells in the U.S. market. It grows.", "acme inc sells in the u s market \n it grows \n"),
+        (
+            "Acme Inc. sells in the U.S. market. It grows.",
+            "acme inc sells in the u s market \n it grows \n",
+        ),
         ("Costs fell 3.5 to 1,200. Next", "costs fell 3.5 to 1,200 \n next"),
         ("No end. lower case follows", "no end lower case follows"),
         ("A “risk”! (Really?) Yes", "a risk \n really \n yes"),
@@ -219,16 +272,25 @@ def test_phrases_are_those_of_gensim(prepared):
     for part in corpus.parts:
         words = words_of_part(corpus.folder / part["file"])
         table = pd.read_parquet(corpus.folder / part["file"])
-        for tokens, lengths in table.loc[table["date_filed"] < END, ["tokens", "lengths"]].itertuples(index=False):
-            sentences += [[words[token] for token in piece] for piece in np.split(tokens, np.cumsum(lengths)[:-1])]
+        for tokens, lengths in table.loc[
+            table["date_filed"] < END, ["tokens", "lengths"]
+        ].itertuples(index=False):
+            sentences += [
+                [words[token] for token in piece]
+                for piece in np.split(tokens, np.cumsum(lengths)[:-1])
+            ]
     options = dict(min_count=5, threshold=0.5, scoring="npmi")
     two = Phrases(sentences, **options)
     assert len(model.bigrams) > 10 and set(model.bigrams["phrase"]) == set(two.export_phrases())
     assert np.allclose(model.bigrams["score"], model.bigrams["phrase"].map(two.export_phrases()))
     joined = list(two[sentences])
     three = Phrases(joined, delimiter="+", **options).export_phrases()
-    three = {phrase.replace("+", "_"): score for phrase, score in three.items() if phrase.count("_") == 1}
-    assert len(three) > 3 and dict(zip(model.trigrams["phrase"], model.trigrams["score"])) == pytest.approx(three)
+    three = {
+        phrase.replace("+", "_"): score for phrase, score in three.items() if phrase.count("_") == 1
+    }
+    assert len(three) > 3 and dict(
+        zip(model.trigrams["phrase"], model.trigrams["score"])
+    ) == pytest.approx(three)
     assert {"interest_rates", "natural_gas_prices"} <= set(model.vocabulary["token"])
 
 
@@ -241,20 +303,37 @@ def test_sequences_say_what_the_text_says(prepared):
     for entry in frame.itertuples():
         said = "_".join(vocabulary[token] for token in entry.sequence).split("_")
         words = [word for word in split_tokens(texts[entry.row]) if word != "\n"]
-        assert said == [word if word in known or word == found else "[unknown]" for word, found in zip(words, said, strict=True)]
+        assert said == [
+            word if word in known or word == found else "[unknown]"
+            for word, found in zip(words, said, strict=True)
+        ]
         assert sum(entry.sentences) == len(entry.sequence)
 
 
 def test_a_phrase_that_is_not_in_the_vocabulary_is_read_as_its_words(tmp_path, client):
     """In training, supply chain is always followed by costs; later it stands alone."""
-    rng, others = np.random.default_rng(0), [f"word{letter}{end}" for letter in "abcdefghij" for end in "klmnopqrst"]
-    around = [[" ".join(rng.choice(others, 4)).capitalize(), " ".join(rng.choice(others, 4))] for _ in range(300)]
+    rng, others = (
+        np.random.default_rng(0),
+        [f"word{letter}{end}" for letter in "abcdefghij" for end in "klmnopqrst"],
+    )
+    around = [
+        [" ".join(rng.choice(others, 4)).capitalize(), " ".join(rng.choice(others, 4))]
+        for _ in range(300)
+    ]
     between = ["supply chain costs", "supply", "chain"] * 100
     texts = [f"{first} {words} {last}." for words, (first, last) in zip(between, around)]
-    texts = [" ".join(texts), " ".join(f"{first} supply chain {last}." for first, last in around[:9])]
-    _, model, frame = whole_chain(corpus_file(tmp_path / "in.parquet", texts), tmp_path, client, end="2010-01-08")
+    texts = [
+        " ".join(texts),
+        " ".join(f"{first} supply chain {last}." for first, last in around[:9]),
+    ]
+    _, model, frame = whole_chain(
+        corpus_file(tmp_path / "in.parquet", texts), tmp_path, client, end="2010-01-08"
+    )
     vocabulary = frame.attrs["vocabulary"]
-    assert "supply_chain" in set(model.bigrams["phrase"]) - set(vocabulary) and {"supply", "chain"} <= set(vocabulary)
+    assert "supply_chain" in set(model.bigrams["phrase"]) - set(vocabulary) and {
+        "supply",
+        "chain",
+    } <= set(vocabulary)
     said = [vocabulary[token] for token in frame["sequence"][1]]
     assert said[4:6] == ["supply", "chain"] and len(said) == sum(frame["sentences"][1]) == 90
 
@@ -263,19 +342,25 @@ def test_two_words_of_different_sentences_are_no_phrase(tmp_path, client):
     texts = ["We all expect more supply. Chain stores are everywhere in town. " * 30]
     texts += ["They all look at the chain. Stores are open in town. " * 2]
     _, model, frame = whole_chain(corpus_file(tmp_path / "in.parquet", texts), tmp_path, client)
-    assert "supply_chain" not in set(model.bigrams["phrase"]) and "chain_stores" in set(model.bigrams["phrase"])
-    said = ["_".join(frame.attrs["vocabulary"][token] for token in ids) for ids in frame["sequence"]]
+    assert "supply_chain" not in set(model.bigrams["phrase"]) and "chain_stores" in set(
+        model.bigrams["phrase"]
+    )
+    said = [
+        "_".join(frame.attrs["vocabulary"][token] for token in ids) for ids in frame["sequence"]
+    ]
     assert "chain_stores" in said[0]
     single = [frame.attrs["vocabulary"][token] for token in frame["sequence"][1]]
     assert not [token for token in single if "chain_stores" in token]
 
 
-def test_a_part_that_fails_while_it_is_written_leaves_no_file(prepared, tmp_path, client, monkeypatch):
+def test_a_part_that_fails_while_it_is_written_leaves_no_file(
+    prepared, tmp_path, client, monkeypatch
+):
     def write_half(table, path, **options):
         Path(path).write_bytes(b"half a file")
         raise OSError("disk full")
 
-    monkeypatch.setattr(filing_text.pq, "write_table", write_half)
+    monkeypatch.setattr(common.pq, "write_table", write_half)
     with pytest.raises(OSError, match="disk full"):
         tokenize(prepared[0], client, folder=tmp_path)
     assert not list((tmp_path / "tokens").glob("*.parquet"))
@@ -286,7 +371,9 @@ def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_pat
     table = pd.read_parquet(path)
     later = table["date_filed"] >= END
     assert 0 < later.sum() < len(table)
-    table.loc[later, "text"] = "Brand new terms like quantum leap quantum leap are everywhere today. " * 99
+    table.loc[later, "text"] = (
+        "Brand new terms like quantum leap quantum leap are everywhere today. " * 99
+    )
     table.to_parquet(tmp_path / "in.parquet", index=False)
     _, other, changed = whole_chain(tmp_path / "in.parquet", tmp_path / "out", client)
     assert other.words == model.words and changed.attrs["vocabulary"] == frame.attrs["vocabulary"]
@@ -294,12 +381,16 @@ def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_pat
         pd.testing.assert_frame_equal(getattr(other, name), getattr(model, name))
     early = frame["date_filed"] < END
     assert all(map(np.array_equal, frame.loc[early, "sequence"], changed.loc[early, "sequence"]))
-    assert not all(map(np.array_equal, frame.loc[~early, "sequence"], changed.loc[~early, "sequence"]))
+    assert not all(
+        map(np.array_equal, frame.loc[~early, "sequence"], changed.loc[~early, "sequence"])
+    )
 
 
 def test_a_filing_on_the_first_day_after_training_is_not_fitted(tmp_path, client):
     texts = ["Early words are here in this text. " * 9, "Later words come up on this day. " * 9]
-    path = corpus_file(tmp_path / "in.parquet", texts, first="2012-12-25")  # the second on 2013-01-01
+    path = corpus_file(
+        tmp_path / "in.parquet", texts, first="2012-12-25"
+    )  # the second on 2013-01-01
     said = "_".join(whole_chain(path, tmp_path, client)[1].vocabulary["token"])
     assert "early" in said and "later" not in said
 
@@ -314,13 +405,18 @@ def test_parts_do_not_change_the_result(prepared, tmp_path, client):
 
 def test_a_cluster_is_used_by_its_address(tmp_path, client):
     path = corpus_file(tmp_path / "in.parquet", plain_texts(40))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         with dask_client(cluster.scheduler_address) as remote:
             assert remote.scheduler.address == cluster.scheduler_address
             there = tokenize(path, remote, folder=tmp_path / "there", part_bytes=20_000)
             busy = remote.run(lambda dask_worker: dask_worker.state.executed_count)
     assert list(busy.values()) == [len(there.parts)]
-    assert there.totals() == tokenize(path, client, folder=tmp_path / "here", part_bytes=20_000).totals()
+    assert (
+        there.totals()
+        == tokenize(path, client, folder=tmp_path / "here", part_bytes=20_000).totals()
+    )
 
 
 def test_empty_training_period_is_an_error(prepared, client):
@@ -337,13 +433,21 @@ def test_missing_or_damaged_input_names_the_command(tmp_path, client):
         load_sequences(END, tmp_path)
 
 
-def test_sequences_of_another_training_period_or_other_filings_are_refused(prepared, client, tmp_path, monkeypatch):
+def test_sequences_of_another_training_period_or_other_filings_are_refused(
+    prepared, client, tmp_path, monkeypatch
+):
     path, folder, corpus, model, frame = prepared
     assert len(load_sequences(pd.Timestamp(END), folder)) == len(frame)
-    with pytest.raises(DataError, match="before 2013-01-01, but 2014-01-01 is asked for.*TRAINING_END.*make notebooks NB=08"):
+    with pytest.raises(
+        DataError,
+        match="before 2013-01-01, but 2014-01-01 is asked for.*TRAINING_END.*make notebooks NB=08",
+    ):
         load_sequences("2014-01-01", folder)
     copy = replace(corpus, folder=shutil.copytree(folder, tmp_path / "copy") / "tokens")
-    for source, problem in (({"kind": "local"}, "made from local filings"), ({"sha256": "0"}, "not those in use now")):
+    for source, problem in (
+        ({"kind": "local"}, "made from local filings"),
+        ({"sha256": "0"}, "not those in use now"),
+    ):
         encode(copy, model, client, source={**BUNDLED, **source})
         with pytest.raises(DataError, match=f"{problem}.*make notebooks NB=08"):
             load_sequences(END, tmp_path / "copy")
@@ -358,12 +462,12 @@ def test_results_keep_their_order_and_tasks_are_made_when_there_is_room():
     tasks = (made.append(task) or task for task in range(8))
     with dask_client_in_process(threads=2) as client:
         slow_first = lambda task: time.sleep(0.3 if task == 0 else 0) or task  # noqa: E731
-        results = filing_text._stream(client, slow_first, tasks, "test", False)
+        results = stream(client, slow_first, tasks, "test", False)
         assert not made and next(results) == 0
         assert list(results) == list(range(1, 8)) and made == list(range(8))
         made.clear()
         tasks = (made.append(task) or task for task in range(99))
-        assert next(filing_text._stream(client, lambda task: task, tasks, "test", False)) == 0 and len(made) < 9
+        assert next(stream(client, lambda task: task, tasks, "test", False)) == 0 and len(made) < 9
 
 
 # ---------------------------------------------------------------------------------------- interruption, memory
@@ -372,22 +476,28 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from dask.distributed import Client
-from data import filing_text
-real, folder = filing_text._write, Path(sys.argv[2])
+from features.filings import Settings, tokenize, tokens
+real, folder = tokens.write, Path(sys.argv[2])
 def write(table, path):
     if len(list((folder / "tokens").glob("*.parquet"))) == 3:
-        path.with_suffix(".1.partial").write_bytes(b"half a file")
+        path.with_suffix(".1.tmp").write_bytes(b"half a file")
         os._exit(9)
     real(table, path)
-filing_text._write = write
+tokens.write = write
 client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-filing_text.tokenize(sys.argv[1], client, filing_text.Settings(min_count=5), folder, 20_000)
+tokenize(sys.argv[1], client, Settings(min_count=5), folder, 20_000)
 """
 
 
 def run_python(code, *arguments):
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
@@ -397,7 +507,9 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
     assert len(finished) == 3
     other = whole_chain(path, tmp_path, client)
     assert other[0].written == len(corpus.parts) - 3 and other[1].name == model.name
-    assert finished == {file: file.stat().st_mtime_ns for file in finished}, "finished parts are not written again"
+    assert finished == {file: file.stat().st_mtime_ns for file in finished}, (
+        "finished parts are not written again"
+    )
     assert all(map(np.array_equal, frame["sequence"], other[2]["sequence"]))
     assert encode(other[0], other[1], client)["written"] == 0
 
@@ -411,7 +523,7 @@ def test_a_changed_section_setting_or_rule_makes_new_parts(prepared, tmp_path, c
     table.to_parquet(tmp_path / "in.parquet", index=False)
     assert tokenize(tmp_path / "in.parquet", client, settings, folder, 20_000).written == 1
     assert tokenize(path, client, Settings(longest=20), folder, 20_000).written == len(corpus.parts)
-    monkeypatch.setattr(filing_text, "CODE", "the file with another rule")
+    monkeypatch.setattr(tokens_step, "CODE", "the file with another rule")
     assert tokenize(path, client, settings, tmp_path / "other", 20_000).written == len(corpus.parts)
     names = {path.name for path in (tmp_path / "other" / "tokens").iterdir()}
     assert not names & {part["file"] for part in corpus.parts}
@@ -420,7 +532,7 @@ def test_a_changed_section_setting_or_rule_makes_new_parts(prepared, tmp_path, c
 MEMORY = """
 import resource, sys
 from dask.distributed import Client
-from data.filing_text import encode, fit, tokenize
+from features.filings import encode, fit, tokenize
 client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 corpus = tokenize(sys.argv[1], client, folder=sys.argv[2], part_bytes=500_000)
 encode(corpus, fit(corpus, "2030-01-01", client), client)
@@ -434,7 +546,14 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
     for copies in (1, 6):
         path = tmp_path / f"{copies}.parquet"
         rows = pd.DataFrame(
-            {"ticker": "A", "cik": 1, "form": "10-K", "date_filed": pd.Timestamp("2010-01-04"), "item": "1A"}, range(400)
+            {
+                "ticker": "A",
+                "cik": 1,
+                "form": "10-K",
+                "date_filed": pd.Timestamp("2010-01-04"),
+                "item": "1A",
+            },
+            range(400),
         )
         rows = rows.assign(text=texts)
         writer = None
@@ -447,16 +566,22 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
         peaks.append(tuple(map(float, run.stdout.split())))
     (small, before), (large, after) = peaks
     assert large == pytest.approx(6 * small) and large > 25
-    assert after - before < (large - small), f"{before:.0f} MB for {small:.0f} MB of text, {after:.0f} MB for {large:.0f} MB"
+    assert after - before < (large - small), (
+        f"{before:.0f} MB for {small:.0f} MB of text, {after:.0f} MB for {large:.0f} MB"
+    )
 
 
-# --------------------------------------------------------------------- the target (data/filing_returns.py)
+# --------------------------------------------------------------------- the target (features/filing_returns.py)
 
-DAYS = pd.bdate_range("2020-01-06", periods=15, name="date")  # Monday the 6th; the 11th is a Saturday
+DAYS = pd.bdate_range(
+    "2020-01-06", periods=15, name="date"
+)  # Monday the 6th; the 11th is a Saturday
 
 
 def filed(*rows):
-    return pd.DataFrame(rows, columns=["ticker", "date_filed"]).astype({"date_filed": "datetime64[us]"})
+    return pd.DataFrame(rows, columns=["ticker", "date_filed"]).astype(
+        {"date_filed": "datetime64[us]"}
+    )
 
 
 def panel():
@@ -470,7 +595,9 @@ def test_target_by_hand():
     row = returns_after_filing(filed(("A", "2020-01-08")), panel()).iloc[0]
     assert (row["entry"], row["exit"]) == (pd.Timestamp("2020-01-09"), pd.Timestamp("2020-01-16"))
     assert row["raw"] == pytest.approx(120 / 101 - 1) and row["status"] == "ok"
-    assert row["market"] == pytest.approx((120 / 101 - 1 + 0) / 2) and row["excess"] == pytest.approx(row["raw"] - row["market"])
+    assert row["market"] == pytest.approx((120 / 101 - 1 + 0) / 2) and row[
+        "excess"
+    ] == pytest.approx(row["raw"] - row["market"])
 
 
 def test_past_week_ends_with_the_filing_date():
@@ -479,8 +606,15 @@ def test_past_week_ends_with_the_filing_date():
 
 
 def test_weekend_filings_are_bought_on_monday_and_two_on_a_day_stay_two():
-    rows = returns_after_filing(filed(("A", "2020-01-10"), ("A", "2020-01-11"), ("A", "2020-01-12"), ("A", "2020-01-12")), panel())
-    assert (rows["entry"] == pd.Timestamp("2020-01-13")).all() and rows["raw"].nunique() == 1 and len(rows) == 4
+    rows = returns_after_filing(
+        filed(("A", "2020-01-10"), ("A", "2020-01-11"), ("A", "2020-01-12"), ("A", "2020-01-12")),
+        panel(),
+    )
+    assert (
+        (rows["entry"] == pd.Timestamp("2020-01-13")).all()
+        and rows["raw"].nunique() == 1
+        and len(rows) == 4
+    )
 
 
 def test_what_has_no_return_says_why():
@@ -488,7 +622,12 @@ def test_what_has_no_return_says_why():
     prices.loc["2020-01-13":"2020-01-14", "A"] = np.nan
     prices.loc["2020-01-15":, "B"] = np.nan
     rows = filed(
-        ("A", "2020-01-05"), ("C", "2020-01-08"), ("A", "2020-01-20"), ("A", "2020-01-10"), ("B", "2020-01-09"), ("A", "2020-01-07")
+        ("A", "2020-01-05"),
+        ("C", "2020-01-08"),
+        ("A", "2020-01-20"),
+        ("A", "2020-01-10"),
+        ("B", "2020-01-09"),
+        ("A", "2020-01-07"),
     )
     found = returns_after_filing(rows, prices)
     assert found["status"].tolist() == [
@@ -511,7 +650,9 @@ def test_entry_on_the_filing_date_is_the_mistake():
 def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
     rng = np.random.default_rng(0)
     prices = pd.DataFrame(
-        np.exp(rng.normal(0, 0.02, (300, 4)).cumsum(axis=0)), pd.bdate_range("2019-01-01", periods=300), list("ABCD")
+        np.exp(rng.normal(0, 0.02, (300, 4)).cumsum(axis=0)),
+        pd.bdate_range("2019-01-01", periods=300),
+        list("ABCD"),
     )
     rows = filed(*((ticker, day) for day in prices.index[10:290:7] for ticker in "ABCD"))
     found, cut = returns_after_filing(rows, prices), prices.index[150]
@@ -535,7 +676,6 @@ def test_bad_horizons_are_refused(options):
 
 @pytest.fixture
 def notebook():
-    utils.quiet_backend()
     names = functions("09")
     names.update(HEAD=5, BLOCK=4, BLOCKS=3)
     return names
@@ -545,10 +685,16 @@ def test_networks_read_ids_in_order_and_padding_comes_first(notebook):
     short, long = np.arange(2, 8, dtype="int32"), np.arange(2, 42, dtype="int32")
     blocks = notebook["block_input"]([short, long, long[:1]])
     assert blocks.shape == (3, 3, 4)
-    assert blocks[0].tolist() == [[0] * 4, [0, 0, 2, 3], [4, 5, 6, 7]], "a short section is read as a whole"
-    assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], "a long one from its first to its last words"
+    assert blocks[0].tolist() == [[0] * 4, [0, 0, 2, 3], [4, 5, 6, 7]], (
+        "a short section is read as a whole"
+    )
+    assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], (
+        "a long one from its first to its last words"
+    )
     assert blocks[2].tolist() == [[0] * 4, [0] * 4, [0, 0, 0, 2]]
-    assert notebook["block_input"]([short]).shape == (1, 2, 4), "no more blocks than the longest section has"
+    assert notebook["block_input"]([short]).shape == (1, 2, 4), (
+        "no more blocks than the longest section has"
+    )
     assert notebook["head_input"]([short, long[:2]]).tolist() == [[2, 3, 4, 5, 6], [0, 0, 0, 2, 3]]
 
 
@@ -559,7 +705,9 @@ def test_words_are_counted_without_padding_and_unknown(notebook):
 
 def test_months_count_by_their_filings(notebook):
     assert notebook["weighted"](np.array([1.0, 0.0]), np.array([1, 3])) == 0.25
-    frame = pd.DataFrame({"date_filed": pd.to_datetime(["2020-01-05", "2020-01-20", "2020-02-01", "2020-02-29"])})
+    frame = pd.DataFrame(
+        {"date_filed": pd.to_datetime(["2020-01-05", "2020-01-20", "2020-02-01", "2020-02-29"])}
+    )
     notebook["sample"] = frame.assign(excess=[0.1, 0.2, 0.3, 0.1])
     months = notebook["ic_by_month"](np.array([1, 2, 3, 4]), slice(None))
     assert months["ic"].tolist() == [1, -1] and months["filings"].tolist() == [2, 2]
@@ -568,21 +716,34 @@ def test_months_count_by_their_filings(notebook):
 @pytest.fixture(scope="module")
 def control():
     """The controls of notebook 09 on the bundled filings, as functions of it; single words, no phrases."""
-    utils.quiet_backend()
     names = functions("09")
     filings, prices = synthetic_filings()
     sample = filings.join(returns_after_filing(filings, prices))
-    windows = utils.Windows(sample.index, sample["excess"], sample["date_filed"].to_numpy(), sample["exit"].to_numpy())
+    windows = utils.Windows(
+        sample.index, sample["excess"], sample["date_filed"].to_numpy(), sample["exit"].to_numpy()
+    )
     split = utils.split_by_date(windows, names["VALIDATION_START"], names["TEST_START"])
     tokens = [[word for word in split_tokens(text) if word != "\n"] for text in filings["text"]]
     known = Vocabulary.fit(tokens[split.train])
     ids = known.encode(tokens)
     counts = names["count_matrix"](ids, len(known))
     words = TfidfTransformer(sublinear_tf=True).fit(counts[split.train]).transform(counts)
-    names.update(sample=sample, split=split, TRAIN=split.train, HELD_OUT=split.validation, test=split.test, words=words)
+    names.update(
+        sample=sample,
+        split=split,
+        TRAIN=split.train,
+        HELD_OUT=split.validation,
+        test=split.test,
+        words=words,
+    )
     X = names["block_input"](ids)
     build = partial(names["build_hierarchical"], X.shape[1:], len(known))
-    names.update(CHOSEN="network", builders={"network": build}, inputs={"network": X}, tone=names["tone_of"](ids, known.words))
+    names.update(
+        CHOSEN="network",
+        builders={"network": build},
+        inputs={"network": X},
+        tone=names["tone_of"](ids, known.words),
+    )
     names.update(source={"kind": "bundled"}, target=sample["excess"].to_numpy())
     return names
 
@@ -591,13 +752,18 @@ def test_a_planted_effect_is_found(control):
     """Seed 2: it was stopped before it had begun to learn, when the vectors of blocks were not scaled."""
     y = control["with_effect"](EFFECT, 0)
     assert np.array_equal(y, control["target"])
-    found = control["pooled"]([control["control"](y + 1e-9, 2)])  # not quite the target, so that it is learned
+    found = control["pooled"](
+        [control["control"](y + 1e-9, 2)]
+    )  # not quite the target, so that it is learned
     best = found["counting the right words"][0]
     assert best > 0.35
     assert all(low > 0 and value > 0.6 * best for value, low, high in found.values()), found
 
 
-NOTHING = {"no effect": lambda names, seed: names["with_effect"](0, seed), "shuffled": lambda names, seed: names["shuffled"](seed)}
+NOTHING = {
+    "no effect": lambda names, seed: names["with_effect"](0, seed),
+    "shuffled": lambda names, seed: names["shuffled"](seed),
+}
 
 
 @pytest.mark.parametrize("returns", NOTHING.values(), ids=NOTHING)

@@ -25,7 +25,9 @@ def local(tmp_path, monkeypatch):
 
 def fred(series, months=MONTHS, header="observation_date"):
     """Text of a file as FRED serves it."""
-    rows = [f"{month:%Y-%m-%d},{50 + number % 7}.{number % 10}" for number, month in enumerate(months)]
+    rows = [
+        f"{month:%Y-%m-%d},{50 + number % 7}.{number % 10}" for number, month in enumerate(months)
+    ]
     return "\n".join([f"{header},{series}", *rows]) + "\n"
 
 
@@ -42,10 +44,22 @@ def test_bundled(monkeypatch, capsys):
     monkeypatch.setenv("RNN_TRADING_DATA", "")
     table = load_macro()
     source = table.attrs["source"]
-    assert list(table) == ["sentiment", "ip"] and table.index.equals(pd.date_range("1985-01", "2016-06", freq="MS"))
-    assert table.notna().all(axis=None) and table["ip"].between(50, 120).all() and table["sentiment"].abs().max() < 60
-    assert capsys.readouterr().out == f"{source}\n" and source["kind"] == "bundled" and source["rows"] == 378
-    assert source["titles"]["sentiment"].startswith("Philadelphia Fed") and list(source["files"]) == ["macro.csv"]
+    assert list(table) == ["sentiment", "ip"] and table.index.equals(
+        pd.date_range("1985-01", "2016-06", freq="MS")
+    )
+    assert (
+        table.notna().all(axis=None)
+        and table["ip"].between(50, 120).all()
+        and table["sentiment"].abs().max() < 60
+    )
+    assert (
+        capsys.readouterr().out == f"{source}\n"
+        and source["kind"] == "bundled"
+        and source["rows"] == 378
+    )
+    assert source["titles"]["sentiment"].startswith("Philadelphia Fed") and list(
+        source["files"]
+    ) == ["macro.csv"]
 
 
 @pytest.mark.parametrize("header", ["observation_date", "DATE"])
@@ -72,10 +86,18 @@ def test_combined_file(local):
 
 
 def test_damaged_bytes_of_the_combined_file(local):
-    table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": np.random.default_rng(0).uniform(50, 99, len(MONTHS))})
+    table = pd.DataFrame(
+        {
+            "date": MONTHS,
+            "UMCSENT": 80.5,
+            "IPGMFN": np.random.default_rng(0).uniform(50, 99, len(MONTHS)),
+        }
+    )
     whole = gzip.compress(table.to_csv(index=False).encode())
     for position in range(20, len(whole), 7):
-        (local / "fred_monthly.csv.gz").write_bytes(whole[:position] + b"\xff" * 6 + whole[position + 6 :])
+        (local / "fred_monthly.csv.gz").write_bytes(
+            whole[:position] + b"\xff" * 6 + whole[position + 6 :]
+        )
         with pytest.raises(DataError, match="fred_monthly.csv.gz: "):
             load_macro()
 
@@ -88,21 +110,36 @@ def swapped(text):
 
 GOOD = fred("UMCSENT")
 FAULTS = {
-    "web page": ("<!DOCTYPE html>\n<html><body>503 Service Unavailable</body></html>", "UMCSENT.csv: is a web page"),
+    "web page": (
+        "<!DOCTYPE html>\n<html><body>503 Service Unavailable</body></html>",
+        "UMCSENT.csv: is a web page",
+    ),
     "empty": ("", "UMCSENT.csv: cannot be read as a table"),
     "header only": ("observation_date,UMCSENT\n", "UMCSENT.csv: has no rows"),
-    "renamed series": (GOOD.replace("UMCSENT", "VALUE"), "needs the columns observation_date, UMCSENT, has .*VALUE"),
-    "renamed date": (GOOD.replace("observation_date", "period"), "needs the columns observation_date, UMCSENT"),
+    "renamed series": (
+        GOOD.replace("UMCSENT", "VALUE"),
+        "needs the columns observation_date, UMCSENT, has .*VALUE",
+    ),
+    "renamed date": (
+        GOOD.replace("observation_date", "period"),
+        "needs the columns observation_date, UMCSENT",
+    ),
     "text": (GOOD.replace("51.1", "n/v"), "dates and values must be plain"),
     "American dates": (GOOD.replace("1978-01-01", "1/1/1978"), "dates and values must be plain"),
     "unsorted": (swapped(GOOD), "dates must be sorted and unique"),
     "repeated": (GOOD + GOOD.splitlines()[-1], "dates must be sorted and unique"),
-    "not a month": (GOOD.replace("1978-05-01", "1978-05-15"), "first of a month, one is 1978-05-15"),
+    "not a month": (
+        GOOD.replace("1978-05-01", "1978-05-15"),
+        "first of a month, one is 1978-05-15",
+    ),
     "infinite": (GOOD.replace("1979-01-01,51.5", "1979-01-01,inf"), "UMCSENT is inf in 1979-01"),
     "gap": (GOOD.replace("1979-01-01,51.5", "1979-01-01,."), "no value in 1979-01;"),
     "missing row": (GOOD.replace("1979-01-01,51.5\n", ""), "no value in 1979-01;"),
     "binary": ("\x00\x1f\x8b\x08 \x00", "UMCSENT.csv: "),
-    "series twice": ("\n".join(row + "," + row.split(",")[1] for row in GOOD.split()), "has two columns UMCSENT"),
+    "series twice": (
+        "\n".join(row + "," + row.split(",")[1] for row in GOOD.split()),
+        "has two columns UMCSENT",
+    ),
     "too late": (fred("UMCSENT", MONTHS + pd.DateOffset(years=30)), "have 0 months in common"),
 }
 
@@ -145,7 +182,12 @@ def notebook():
                 tree.body = [node for node in tree.body if isinstance(node, kinds)]
             exec(compile(tree, path.name, "exec"), names)
     sizes = {name: 2 for name in LSTMS} | {"iterated, no LSTM": 0}
-    names |= {"SEASONAL": True, "SEEDS": [0], "chosen_size": sizes, "chosen_epochs": dict.fromkeys(sizes, 2)}
+    names |= {
+        "SEASONAL": True,
+        "SEEDS": [0],
+        "chosen_size": sizes,
+        "chosen_epochs": dict.fromkeys(sizes, 2),
+    }
     return names
 
 
@@ -156,7 +198,9 @@ def history():
     months = pd.date_range("1990-01-01", periods=180, freq="MS")
     sentiment = 80 + pd.Series(random.normal(size=180)).ewm(com=5).mean() * 10
     growth = 0.002 + 0.02 * np.sin(2 * np.pi * months.month / 12) + 0.005 * random.normal(size=180)
-    return pd.DataFrame({"sentiment": sentiment.to_numpy(), "ip": 50 * np.exp(np.cumsum(growth))}, months)
+    return pd.DataFrame(
+        {"sentiment": sentiment.to_numpy(), "ip": 50 * np.exp(np.cumsum(growth))}, months
+    )
 
 
 @pytest.fixture(scope="module")
@@ -186,10 +230,14 @@ def test_rolling_origin_never_sees_past_its_origin(notebook, estimators, history
     months = history.index[120:144]
     last = months[15]  # between the second estimation and the end
     changed = with_other_future(history, last)
-    before, after = (notebook["rolling_forecasts"](estimators[name], data, months) for data in (history, changed))
+    before, after = (
+        notebook["rolling_forecasts"](estimators[name], data, months) for data in (history, changed)
+    )
     assert before.shape == after.shape == (1, 24, 12, 2) and np.isfinite(before).all()
     np.testing.assert_allclose(after[:, :16], before[:, :16], rtol=1e-6)
-    assert (np.abs(after[:, 16:] - before[:, 16:]).max(axis=(2, 3)) > 0.1).all(), "forecasts do use what is known"
+    assert (np.abs(after[:, 16:] - before[:, 16:]).max(axis=(2, 3)) > 0.1).all(), (
+        "forecasts do use what is known"
+    )
 
 
 def test_future_shuffle_finds_a_scaler_that_has_seen_the_future(notebook, history):
@@ -200,13 +248,17 @@ def test_future_shuffle_finds_a_scaler_that_has_seen_the_future(notebook, histor
             scale = notebook["fit_scale"](data, True)
             fit = notebook["VAR"](notebook["to_inputs"](known, scale)).fit(2)
             to_inputs, to_levels = notebook["to_inputs"], notebook["to_levels"]
-            return notebook["each"](lambda past: to_levels(past, fit.forecast(to_inputs(past, scale), 12), scale))
+            return notebook["each"](
+                lambda past: to_levels(past, fit.forecast(to_inputs(past, scale), 12), scale)
+            )
 
         return estimate
 
     months = history.index[120:132]
     changed = with_other_future(history, months[-1])
-    before, after = (notebook["rolling_forecasts"](leaky(data), data, months) for data in (history, changed))
+    before, after = (
+        notebook["rolling_forecasts"](leaky(data), data, months) for data in (history, changed)
+    )
     assert np.abs(after - before).max() > 0.01
 
 
@@ -237,7 +289,9 @@ def test_targets_follow_their_windows(notebook, steps):
 
 
 @pytest.mark.parametrize("steps", [5, 12])
-def test_average_growth_is_what_an_untrained_network_forecasts(notebook, estimators, history, steps):
+def test_average_growth_is_what_an_untrained_network_forecasts(
+    notebook, estimators, history, steps
+):
     scale = notebook["fit_scale"](history, True)
     window = notebook["to_inputs"](history, scale)[None, -12:].astype("float32")
     untrained = notebook["build"]("iterated LSTM", 2)
@@ -252,7 +306,9 @@ def planted(strength):
     months = pd.date_range("1950-01-01", periods=600, freq="MS")
     sentiment, noise = random.normal(size=(2, 600))
     growth = 0.01 * (strength * np.roll(sentiment, 1) + (1 - strength) * noise)
-    return pd.DataFrame({"sentiment": 80 + 10 * sentiment, "ip": 50 * np.exp(np.cumsum(growth))}, months)
+    return pd.DataFrame(
+        {"sentiment": 80 + 10 * sentiment, "ip": 50 * np.exp(np.cumsum(growth))}, months
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -263,7 +319,10 @@ def test_a_planted_lead_is_found_and_none_is_invented(estimators, notebook, name
         data = planted(strength)
         months = data.index[480:576]
         truth = notebook["actual_paths"](data, months)[:, 0, 1]
-        paths = [notebook["rolling_forecasts"](estimators[key], data, months, 96) for key in (name, "average growth")]
+        paths = [
+            notebook["rolling_forecasts"](estimators[key], data, months, 96)
+            for key in (name, "average growth")
+        ]
         errors = [np.abs(path[0, :, 0, 1] - truth).mean() for path in paths]
         ratios[strength] = errors[0] / errors[1]
     assert ratios[0.9] < 0.9 and 0.95 < ratios[0] < 1.1, ratios

@@ -42,7 +42,11 @@ def uses_of_the_test_set(source):
         elif isinstance(node, (ast.arg, ast.keyword)) and node.arg:
             names.add(node.arg)
         elif isinstance(node, ast.Subscript):
-            names |= {part.value for part in ast.walk(node.slice) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+            names |= {
+                part.value
+                for part in ast.walk(node.slice)
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            }
     return {name for name in names if re.fullmatch(r"(?:\w+_)?test", name.lower())}
 
 
@@ -59,15 +63,29 @@ def test_anatomy(path):
     notebook = read(path)
     found = headings(notebook)
     assert notebook.cells[0].source.startswith("# "), "the first cell is the title"
-    assert "**You will learn**" in notebook.cells[0].source or any("learn" in heading for heading in found)
+    assert "**You will learn**" in notebook.cells[0].source or any(
+        "learn" in heading for heading in found
+    )
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
-    expected = ["Setup", "Data", "Baseline", "Model", "Training", "Selection", TEST_SECTION[3:], "Scoreboard"]
+    expected = [
+        "Setup",
+        "Data",
+        "Baseline",
+        "Model",
+        "Training",
+        "Selection",
+        TEST_SECTION[3:],
+        "Scoreboard",
+    ]
     if path.name[:2] in NO_TEST_SET:
         expected = ["Setup"]
     order = [*expected, "What would have gone wrong", "Summary", "Exercises", "References"]
     if path.name[:2] == "00":
         order.remove("What would have gone wrong")
-    places = [next((place for place, text in enumerate(found) if text.startswith(name)), None) for name in order]
+    places = [
+        next((place for place, text in enumerate(found) if text.startswith(name)), None)
+        for name in order
+    ]
     missing = [name for name, place in zip(order, places) if place is None]
     assert not missing, f"no section {missing} among {found}"
     assert places == sorted(places), f"sections out of order: {found}"
@@ -101,7 +119,9 @@ def test_cells_are_short_and_portable(path):
     lengths = [len(source.splitlines()) for source in sources]
     assert statistics.median(lengths) < 10 and max(lengths) <= 25
     for source in sources:
-        assert not re.search(r"\btf\.|import tensorflow|sys\.path|recurrent_dropout\s*=\s*0?\.[1-9].*fit", source), source
+        assert not re.search(
+            r"\btf\.|import tensorflow|sys\.path|recurrent_dropout\s*=\s*0?\.[1-9].*fit", source
+        ), source
         assert not re.search(r"\bif (?:TEST|SMOKE|FAST|CI)\b", source), source
         assert max(map(len, source.splitlines()), default=0) <= 120, source
 
@@ -114,8 +134,12 @@ def test_outputs_are_kept_and_tidy(path):
     for cell in code_cells(notebook):
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
-            assert output.get("name") != "stderr", f"chatter below\n{cell.source}\n{output.get('text')}"
-            assert "/site-packages/" not in json.dumps(output) and str(ROOT) not in json.dumps(output)
+            assert output.get("name") != "stderr", (
+                f"chatter below\n{cell.source}\n{output.get('text')}"
+            )
+            assert "/site-packages/" not in json.dumps(output) and str(ROOT) not in json.dumps(
+                output
+            )
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
 
 
@@ -124,21 +148,31 @@ def test_prose_quotes_no_result(path):
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
             prose = re.sub(r"\$\$?.*?\$\$?|`[^`]*`|\]\([^)]*\)", "", cell.source, flags=re.DOTALL)
-            quoted = set(re.findall(r"\b\d+\.\d+\b|\b\d+\s?%", prose)) - {"95 %", "95%"}  # the level of an interval
+            quoted = set(re.findall(r"\b\d+\.\d+\b|\b\d+\s?%", prose)) - {
+                "95 %",
+                "95%",
+            }  # the level of an interval
             assert not quoted, cell.source
 
 
 def test_deterministic_cells_are_checked(path):
-    assert any("NBVAL_CHECK_OUTPUT" in cell.source and cell.outputs for cell in code_cells(read(path)))
+    assert any(
+        "NBVAL_CHECK_OUTPUT" in cell.source and cell.outputs for cell in code_cells(read(path))
+    )
 
 
 def test_scores_are_saved_under_the_name_of_the_notebook(path):
     assert any(f'save_scores("{path.stem}"' in cell.source for cell in code_cells(read(path)))
-    assert json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text())["notebook"] == path.stem
+    assert (
+        json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text())["notebook"]
+        == path.stem
+    )
 
 
 def test_source_line_is_that_of_the_committed_scores(path):
     source = json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text())["source"]
     assert "(local)" not in source
-    printed = "".join(output.get("text", "") for cell in code_cells(read(path)) for output in cell.outputs)
+    printed = "".join(
+        output.get("text", "") for cell in code_cells(read(path)) for output in cell.outputs
+    )
     assert source in printed or path.name[:2] == "00"

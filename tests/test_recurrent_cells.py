@@ -8,18 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras  # noqa: E402
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notebook_code import functions
-
-import utils
-
-utils.quiet_backend()
-
-import keras  # noqa: E402
 from keras import layers  # noqa: E402
+from notebook_code import functions
 
 WITHIN = 1e-5
 notebook = functions("00")
@@ -41,7 +36,12 @@ few = settings(some, max_examples=6)
 @given(shape=shapes, units=units)
 def test_cells_equal_keras_layers(name, shape, units):
     layer, options, cell = CELLS[name]
-    assert notebook["largest_difference"](layer(units, return_sequences=True, **options), cell, **shape) < WITHIN
+    assert (
+        notebook["largest_difference"](
+            layer(units, return_sequences=True, **options), cell, **shape
+        )
+        < WITHIN
+    )
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -67,7 +67,9 @@ def plain_cell(samples, steps, features, seed, units):
     """Random inputs, targets and weights for the plain cell, and the gradients by backpropagation through time."""
     rng = np.random.default_rng(seed)
     X, Y = rng.normal(size=(samples, steps, features)), rng.normal(size=(samples, steps, units))
-    weights = [rng.normal(scale=0.4, size=size) for size in ((features, units), (units, units), units)]
+    weights = [
+        rng.normal(scale=0.4, size=size) for size in ((features, units), (units, units), units)
+    ]
     H = notebook["simple_rnn"](X, *weights)
     return X, Y, weights, notebook["backpropagate"](X, H, weights[1], 2 * (H - Y) / Y.size)
 
@@ -88,7 +90,9 @@ def test_backpropagation_equals_finite_difference(shape, units):
 def largest_gradient_difference(units, **shape):
     """Largest difference between backpropagation by hand and Keras."""
     X, Y, weights, ours = plain_cell(**shape, units=units)
-    model = keras.Sequential([keras.Input(X.shape[1:]), layers.SimpleRNN(units, return_sequences=True)])
+    model = keras.Sequential(
+        [keras.Input(X.shape[1:]), layers.SimpleRNN(units, return_sequences=True)]
+    )
     model.set_weights(weights)
     theirs = notebook["keras_gradients"](model, X, Y)
     return max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True))
@@ -131,13 +135,17 @@ def test_memory_equals_backpropagation(shape, units):
     H = notebook["simple_rnn"](X, *weights)
     steps = X.shape[1]
     by_unit = np.zeros((units, steps))
-    for unit in range(units):  # the gradient of W, collected from one step alone, is x_t times the derivative by x_t W
+    for unit in range(
+        units
+    ):  # the gradient of W, collected from one step alone, is x_t times the derivative by x_t W
         dH = np.zeros_like(H)
         dH[0, -1, unit] = 1
         for t in range(steps):
             alone = np.zeros_like(X)
             alone[0, t] = 1
-            by_unit[unit, t] = (notebook["backpropagate"](alone, H, weights[1], dH)[0] @ weights[0].T).item()
+            by_unit[unit, t] = (
+                notebook["backpropagate"](alone, H, weights[1], dH)[0] @ weights[0].T
+            ).item()
     by_complex_step = notebook["memory"](notebook["simple_rnn"], X[0], weights)
     np.testing.assert_allclose(by_complex_step, np.linalg.norm(by_unit, axis=0)[::-1])
 
@@ -147,7 +155,9 @@ def test_memory_equals_backpropagation(shape, units):
 def test_clip_keeps_the_direction_and_the_limit(seed, limit):
     gradients = [np.random.default_rng(seed).normal(size=size) for size in ((2, 3), (3, 3), 3)]
     clipped = notebook["clip"](gradients, limit)
-    old, new = (np.concatenate([array.ravel() for array in arrays]) for arrays in (gradients, clipped))
+    old, new = (
+        np.concatenate([array.ravel() for array in arrays]) for arrays in (gradients, clipped)
+    )
     assert np.linalg.norm(new) == pytest.approx(min(limit, np.linalg.norm(old)))
     np.testing.assert_allclose(new / np.linalg.norm(new), old / np.linalg.norm(old))
 
@@ -158,5 +168,7 @@ def test_adding_problem_marks_one_number_in_each_half(samples, length, seed):
     X, y = notebook["adding_problem"](samples, length, np.random.default_rng(seed))
     numbers, marks = X[..., 0], X[..., 1]
     assert X.shape == (samples, length, 2) and y.shape == (samples, 1)
-    assert (marks[:, : length // 2].sum(axis=1) == 1).all() and (marks[:, length // 2 :].sum(axis=1) == 1).all()
+    assert (marks[:, : length // 2].sum(axis=1) == 1).all() and (
+        marks[:, length // 2 :].sum(axis=1) == 1
+    ).all()
     np.testing.assert_allclose((numbers * marks).sum(axis=1, keepdims=True), y, rtol=1e-6)

@@ -24,11 +24,19 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "ROOT", tmp_path)
 
     def write(stem, *sources):
-        cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
-        cells.append(nbformat.v4.new_code_cell(SAVE.format(build=tmp_path / "build", stem=stem), id="save"))
+        cells = [
+            nbformat.v4.new_code_cell(source, id=f"cell-{number}")
+            for number, source in enumerate(sources)
+        ]
+        cells.append(
+            nbformat.v4.new_code_cell(SAVE.format(build=tmp_path / "build", stem=stem), id="save")
+        )
         cells[0].metadata["tags"] = ["parameters"]
         path = tmp_path / "notebooks" / f"{stem}.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}), path)
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}),
+            path,
+        )
         return path
 
     return write
@@ -62,7 +70,8 @@ def test_a_failure_shows_the_cell_and_the_error(repository, monkeypatch):
     repository("05_bad", "x = 1", "forecast = x / 0")
     repository("06_good", "import time; time.sleep(60)")
     with pytest.raises(
-        SystemExit, match=r"05_bad.ipynb failed in this cell:\n\nforecast = x / 0\n\nZeroDivisionError: division by zero"
+        SystemExit,
+        match=r"05_bad.ipynb failed in this cell:\n\nforecast = x / 0\n\nZeroDivisionError: division by zero",
     ):
         run(monkeypatch, "run")
 
@@ -78,12 +87,19 @@ def test_refresh_keeps_outputs_and_nothing_of_the_machine(repository, monkeypatc
     monkeypatch.setattr(runner, "render", lambda: None)
     run(monkeypatch, "refresh")
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.cells[0].outputs[0].text == "42\n" and notebook.cells[0].metadata == {"tags": ["parameters"]}
-    assert notebook.metadata == {"language_info": {"name": "python"}} and notebook.cells[1].metadata == {}
+    assert notebook.cells[0].outputs[0].text == "42\n" and notebook.cells[0].metadata == {
+        "tags": ["parameters"]
+    }
+    assert (
+        notebook.metadata == {"language_info": {"name": "python"}}
+        and notebook.cells[1].metadata == {}
+    )
     assert json.loads((runner.RESULTS / "bundled/01_one.json").read_text())["notebook"] == "01_one"
 
 
-def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(repository, monkeypatch, tmp_path):
+def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(
+    repository, monkeypatch, tmp_path
+):
     repository("01_one", "x = 1")
     monkeypatch.setenv("RNN_TRADING_DATA", "")
     with pytest.raises(SystemExit, match="no local data"):

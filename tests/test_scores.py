@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
 
+import scores
+import training
 import utils
 
 matplotlib.use("agg")
@@ -22,7 +24,7 @@ def test_interval_covers_the_mean_of_independent_numbers():
     hits = 0
     for seed in range(100):
         sample = np.random.default_rng(seed).normal(size=150)
-        low, high = utils.bootstrap_interval(np.mean, sample, block=1, repetitions=300, seed=seed)
+        low, high = scores.bootstrap_interval(np.mean, sample, block=1, repetitions=300, seed=seed)
         hits += low < 0 < high
     assert 88 <= hits <= 100
 
@@ -30,8 +32,8 @@ def test_interval_covers_the_mean_of_independent_numbers():
 def test_interval_is_wider_where_dates_move_together():
     dates = np.repeat(np.arange(60), 20)
     values = rng.normal(size=60)[dates] + 0.1 * rng.normal(size=1200)
-    narrow = np.diff(utils.bootstrap_interval(np.mean, values, block=1))
-    wide = np.diff(utils.bootstrap_interval(np.mean, values, dates=dates, block=1))
+    narrow = np.diff(scores.bootstrap_interval(np.mean, values, block=1))
+    wide = np.diff(scores.bootstrap_interval(np.mean, values, dates=dates, block=1))
     assert wide > 3 * narrow
 
 
@@ -44,17 +46,19 @@ def test_whole_dates_are_resampled():
         times = np.bincount(drawn, minlength=len(rows))
         return float(all(np.ptp(times[dates == date]) == 0 for date in range(8)))
 
-    assert utils.bootstrap_interval(complete, rows, dates=dates) == (1.0, 1.0)
+    assert scores.bootstrap_interval(complete, rows, dates=dates) == (1.0, 1.0)
 
 
 def test_paired_arrays_stay_paired():
     values = rng.normal(size=100)
-    assert utils.bootstrap_interval(lambda first, second: np.abs(first - second).max(), values, values) == (0, 0)
+    assert scores.bootstrap_interval(
+        lambda first, second: np.abs(first - second).max(), values, values
+    ) == (0, 0)
 
 
 def test_intervals_repeat():
     values = rng.normal(size=50)
-    assert utils.bootstrap_interval(np.mean, values) == utils.bootstrap_interval(np.mean, values)
+    assert scores.bootstrap_interval(np.mean, values) == scores.bootstrap_interval(np.mean, values)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +73,13 @@ def test_intervals_repeat():
 )
 def test_bad_arrays_are_refused(arrays, options, message):
     with pytest.raises(ValueError, match=message):
-        utils.bootstrap_interval(lambda *arrays: 0.0, *arrays, **options)
+        scores.bootstrap_interval(lambda *arrays: 0.0, *arrays, **options)
 
 
 def test_skill_of_perfect_and_of_equal_forecasts():
     actual, baseline = rng.normal(size=80), np.zeros(80)
     for forecast, expected in ((actual, 1.0), (baseline, 0.0)):
-        rows = utils.forecast_scores("task", "model", actual, forecast, baseline, metric="mae")
+        rows = scores.forecast_scores("task", "model", actual, forecast, baseline, metric="mae")
         assert [row["metric"] for row in rows] == ["mae", "mae_skill"]
         assert rows[1]["value"] == expected == rows[1]["low"] == rows[1]["high"]
         assert rows[0]["n"] == 80
@@ -85,35 +89,44 @@ def test_each_metric_against_a_known_value():
     actual, predicted = np.array([0, 0, 1, 1.0]), np.array([0.1, 0.6, 0.4, 0.9])
     expected = {"rmse": np.sqrt(0.185), "mae": 0.35, "r2": 1 - 0.74, "auc": 0.75, "accuracy": 0.5}
     for metric, value in expected.items():
-        assert utils.METRICS[metric](actual, predicted) == pytest.approx(value), metric
-    assert set(expected) == set(utils.METRICS)
+        assert scores.METRICS[metric](actual, predicted) == pytest.approx(value), metric
+    assert set(expected) == set(scores.METRICS)
 
 
 def test_metrics_agree_with_scikit_learn():
     actual, predicted = rng.normal(size=50), rng.normal(size=50)
     library = {"rmse": root_mean_squared_error, "mae": mean_absolute_error, "r2": r2_score}
     for metric, function in library.items():
-        assert utils.METRICS[metric](actual, predicted) == pytest.approx(function(actual, predicted)), metric
+        assert scores.METRICS[metric](actual, predicted) == pytest.approx(
+            function(actual, predicted)
+        ), metric
     labels, rounded = actual > 0, predicted.round(1)  # with ties
-    assert utils.METRICS["auc"](labels, rounded) == pytest.approx(roc_auc_score(labels, rounded))
+    assert scores.METRICS["auc"](labels, rounded) == pytest.approx(roc_auc_score(labels, rounded))
 
 
 def test_scores_compare_by_position_not_by_index():
     actual, baseline = pd.Series(rng.normal(size=30)), pd.Series(rng.normal(size=30), range(5, 35))
-    assert utils.score("task", "model", "mae", actual, pd.Series(actual.to_numpy(), range(9, 39)))["value"] == 0
-    assert utils.forecast_scores("task", "model", actual, baseline, baseline)[1]["value"] == 0
+    assert (
+        scores.score("task", "model", "mae", actual, pd.Series(actual.to_numpy(), range(9, 39)))[
+            "value"
+        ]
+        == 0
+    )
+    assert scores.forecast_scores("task", "model", actual, baseline, baseline)[1]["value"] == 0
 
 
 def test_diebold_mariano_agrees_with_its_definition():
     actual = rng.normal(size=60)
     first, second = actual + rng.normal(size=60), actual + 2 * rng.normal(size=60)
-    statistic, p_value = utils.diebold_mariano(actual, first, second)
+    statistic, p_value = scores.diebold_mariano(actual, first, second)
     assert statistic < 0 and p_value < 0.05
-    assert utils.diebold_mariano(actual, second, first) == pytest.approx((-statistic, p_value))
+    assert scores.diebold_mariano(actual, second, first) == pytest.approx((-statistic, p_value))
     difference = (actual - first) ** 2 - (actual - second) ** 2
     centred, lags = difference - difference.mean(), int(np.ceil(60 ** (1 / 3)))
     covariance = [centred[lag:] @ centred[: 60 - lag] / 60 for lag in range(lags + 1)]
-    long_run = covariance[0] + 2 * sum((1 - lag / (lags + 1)) * covariance[lag] for lag in range(1, lags + 1))
+    long_run = covariance[0] + 2 * sum(
+        (1 - lag / (lags + 1)) * covariance[lag] for lag in range(1, lags + 1)
+    )
     expected = difference.mean() / np.sqrt(long_run / 60) * np.sqrt(59 / 60)
     assert statistic == pytest.approx(expected, rel=1e-6)
     assert p_value == pytest.approx(2 * stats.t.sf(abs(expected), 59), rel=1e-6)
@@ -123,35 +136,39 @@ def test_diebold_mariano_has_the_right_size():
     rejected = 0
     for seed in range(200):
         actual, first, second = np.random.default_rng(seed).normal(size=(3, 100))
-        rejected += utils.diebold_mariano(actual, first, second)[1] < 0.05
+        rejected += scores.diebold_mariano(actual, first, second)[1] < 0.05
     assert rejected <= 24  # 5 % of 200 is 10
 
 
 def test_diebold_mariano_refuses_bad_input():
     with pytest.raises(ValueError, match="more samples than the horizon 12, given 5"):
-        utils.diebold_mariano(*rng.normal(size=(3, 5)), horizon=12)
+        scores.diebold_mariano(*rng.normal(size=(3, 5)), horizon=12)
     with pytest.raises(ValueError, match="missing"):
-        utils.diebold_mariano([1, np.nan, 2], [1, 2, 3], [1, 2, 4])
+        scores.diebold_mariano([1, np.nan, 2], [1, 2, 3], [1, 2, 4])
     with pytest.raises(ValueError, match="one length"):
-        utils.diebold_mariano([1, 2, 3], [1, 2], [1, 2, 4])
+        scores.diebold_mariano([1, 2, 3], [1, 2], [1, 2, 4])
 
 
 @pytest.mark.parametrize("metric", ["rmse", "auc"])
 def test_a_column_instead_of_an_array_is_refused(metric):
     """Shape (samples, 1), as ``model.predict`` returns it, would be compared each with each."""
     actual, predicted = rng.integers(2, size=30), rng.normal(size=30)
-    for pair in ((actual, predicted[:, None]), (actual[:, None], predicted), (actual, predicted[:-1])):
+    for pair in (
+        (actual, predicted[:, None]),
+        (actual[:, None], predicted),
+        (actual, predicted[:-1]),
+    ):
         with pytest.raises(ValueError, match="one length, each .samples,., given the shapes"):
-            utils.score("task", "model", metric, *pair)
+            scores.score("task", "model", metric, *pair)
     with pytest.raises(ValueError, match="given the shapes"):
-        utils.forecast_scores("task", "model", actual, predicted, predicted[:, None])
+        scores.forecast_scores("task", "model", actual, predicted, predicted[:, None])
 
 
 def test_unknown_metrics_and_an_auc_of_one_class_are_refused():
     with pytest.raises(ValueError, match="needs a metric of .'rmse'.* given 'mape'"):
-        utils.score("task", "model", "mape", [1.0, 2.0], [1.0, 2.0])
+        scores.score("task", "model", "mape", [1.0, 2.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="two classes"):
-        utils.score("task", "model", "auc", np.ones(9), rng.normal(size=9))
+        scores.score("task", "model", "auc", np.ones(9), rng.normal(size=9))
 
 
 @settings(deadline=None)
@@ -160,7 +177,7 @@ def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
     generator = np.random.default_rng(seed)
     actual, predicted = generator.integers(0, 6, size=(2, dates * stocks)).astype(float)
     when = np.repeat(pd.bdate_range("2020-01-01", periods=dates), stocks)
-    ic = utils.information_coefficient(actual, predicted, when)
+    ic = scores.information_coefficient(actual, predicted, when)
     for date in np.unique(when):
         one = when == date
         if np.ptp(actual[one]) and np.ptp(predicted[one]):
@@ -173,31 +190,41 @@ def test_mean_t_statistic():
     """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags of 200."""
     for values in (rng.normal(0.5, 1, size=200), np.repeat(rng.normal(0.5, 1, size=40), 5)):
         rest = values - values.mean()
-        variance = np.mean(rest**2) + sum(2 * (1 - lag / 6) * rest[lag:] @ rest[:-lag] / 200 for lag in range(1, 6))
-        mean, t = utils.mean_t_statistic(values)
+        variance = np.mean(rest**2) + sum(
+            2 * (1 - lag / 6) * rest[lag:] @ rest[:-lag] / 200 for lag in range(1, 6)
+        )
+        mean, t = scores.mean_t_statistic(values)
         assert mean == pytest.approx(values.mean())
         assert t == pytest.approx(values.mean() / np.sqrt(variance / 200))
 
 
 def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
-    monkeypatch.setattr(utils, "ROOT", tmp_path)
-    rows = [utils.score("task", "model", "rmse", rng.normal(size=20), rng.normal(size=20))]
-    utils.save_scores("99_none", "a source", rows)
+    monkeypatch.setattr(scores, "ROOT", tmp_path)
+    rows = [scores.score("task", "model", "rmse", rng.normal(size=20), rng.normal(size=20))]
+    scores.save_scores("99_none", "a source", rows)
     saved = json.loads((tmp_path / "build/results/99_none.json").read_text())
     assert list(saved) == ["notebook", "source", "seconds", "peak_mb", "scores"]
-    assert saved["scores"] == rows and list(rows[0]) == ["task", "model", "metric", "value", "low", "high", "n"]
+    assert saved["scores"] == rows and list(rows[0]) == [
+        "task",
+        "model",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+    ]
     assert saved["peak_mb"] > 10 and saved["seconds"] > 0
     with pytest.raises(ValueError, match="not JSON compliant"):
-        utils.save_scores("99_none", "a source", [rows[0] | {"value": float("nan")}])
+        scores.save_scores("99_none", "a source", [rows[0] | {"value": float("nan")}])
     assert json.loads((tmp_path / "build/results/99_none.json").read_text()) == saved
 
 
 def test_score_table():
     rows = [
-        utils.score_row("task", "one", "rmse", 21.591, (16.72, 26.34), 9),
-        utils.score_row("task", "two", "skill", 0, (0, 1), 9),
+        scores.score_row("task", "one", "rmse", 21.591, (16.72, 26.34), 9),
+        scores.score_row("task", "two", "skill", 0, (0, 1), 9),
     ]
-    table = utils.score_table(rows)
+    table = scores.score_table(rows)
     assert table.loc[("task", "one"), "rmse"] == "21.6 [16.7, 26.3]"
     assert table.loc[("task", "one"), "skill"] == ""
 
@@ -207,7 +234,7 @@ def test_plots_return_their_axes():
     actual, predicted = rng.normal(size=(2, 300))
     history = type("History", (), {"history": {"loss": [2, 1], "val_loss": [3, 2]}})
     series = pd.Series(rng.normal(size=30), pd.bdate_range("2020-01-01", periods=30))
-    rows = [utils.score_row("task", "one", "rmse", 1, (0, 2), 9)]
+    rows = [scores.score_row("task", "one", "rmse", 1, (0, 2), 9)]
     for draw in (
         lambda ax: utils.plot_learning_curves({"run": history}, ax=ax),
         lambda ax: utils.plot_forecast(series, {"model": series + 1}, ax=ax),
@@ -222,13 +249,14 @@ def test_plots_return_their_axes():
 
 def test_quintiles_are_within_dates():
     dates = np.repeat(pd.bdate_range("2020-01-01", periods=20), 10)
-    predicted = np.tile(np.arange(10.0), 20) + 100 * np.repeat(np.arange(20), 10)  # levels differ by date
+    predicted = np.tile(np.arange(10.0), 20) + 100 * np.repeat(
+        np.arange(20), 10
+    )  # levels differ by date
     ax = utils.plot_quintile_returns(np.tile(np.arange(10.0), 20) / 100, predicted, dates)
     assert [round(bar.get_height(), 6) for bar in ax.patches] == [0.5, 2.5, 4.5, 6.5, 8.5]
 
 
 def test_seeds_start_anew_and_repeat():
-    utils.quiet_backend()
     import keras
 
     X, y = rng.normal(size=(64, 5, 1)).astype("float32"), rng.normal(size=64).astype("float32")
@@ -238,14 +266,14 @@ def test_seeds_start_anew_and_repeat():
         model.compile("adam", "mse")
         return model
 
-    def fit(model):
+    def fit(model, seed):
         return model.fit(X, y, epochs=2, verbose=0).history["loss"]
 
-    model, weights, losses = utils.fit_over_seeds(build, fit, [1, 2, 1])
+    model, weights, losses = training.fit_over_seeds(build, fit, [1, 2, 1])
     assert losses[0] == losses[2] != losses[1]
-    predictions = utils.predict_over_seeds(model, weights, X)
+    predictions = training.predict_over_seeds(model, weights, X)
     assert predictions.shape == (3, 64)
     np.testing.assert_array_equal(predictions[0], predictions[2])
     assert np.abs(predictions[0] - predictions[1]).max() > 1e-4
-    _, _, alone = utils.fit_over_seeds(build, fit, [2])
+    _, _, alone = training.fit_over_seeds(build, fit, [2])
     assert alone[0] == pytest.approx(losses[1], rel=1e-5)

@@ -13,8 +13,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import data
-import utils
-from data.text import TextBatches, Vocabulary, predict, tokenize
+import training
+from features.words import Vocabulary, tokenize
+from training import TextBatches, predict
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
@@ -52,7 +53,9 @@ def small(reviews):
 
 
 @pytest.mark.parametrize("number, heading", [("06", "## Sequences"), ("07", "## Model")])
-def test_nothing_learned_before_the_model_has_seen_validation_or_test(number, heading, reviews, monkeypatch):
+def test_nothing_learned_before_the_model_has_seen_validation_or_test(
+    number, heading, reviews, monkeypatch
+):
     """The notebook's own cells, on reviews whose validation and test texts hold words of their own."""
     rows = pd.concat([rows.iloc[:150] for _, rows in reviews.groupby(["split", "label"])])
     marks = {"train": "", "validation": " seenvalidation" * 9, "test": " seentest" * 9}
@@ -66,7 +69,9 @@ def test_nothing_learned_before_the_model_has_seen_validation_or_test(number, he
             break
         if cell.cell_type == "code":
             exec(cell.source.replace("plt.show()", "plt.close()").replace("20_000", "4_000"), names)
-    expected = Counter(word for text in rows[rows["split"] == "train"]["text"] for word in tokenize(text))
+    expected = Counter(
+        word for text in rows[rows["split"] == "train"]["text"] for word in tokenize(text)
+    )
     assert names["vocabulary"].counts == expected
     bag_of_words = names["baseline"][0] if number == "06" else names["counter"]
     learned = set(names["vocabulary"].words) | set(bag_of_words.vocabulary_)
@@ -78,14 +83,33 @@ def test_any_string_gets_a_score(notebook, small):
     *_, vocabulary = small
     keras.utils.set_random_seed(0)
     network = notebook["build_network"](len(vocabulary), units=3)
-    texts = ["", "film " * 10_000, "zxq qxz zxq", "a very good film", "<br />", "zxq", "\U0001f600 \x00", "good " * 60]
+    texts = [
+        "",
+        "film " * 10_000,
+        "zxq qxz zxq",
+        "a very good film",
+        "<br />",
+        "zxq",
+        "\U0001f600 \x00",
+        "good " * 60,
+    ]
     scores = notebook["score_texts"](texts, network, vocabulary)
-    assert scores.shape == (len(texts),) and np.isfinite(scores).all() and ((0 < scores) & (scores < 1)).all()
-    assert scores[0] == pytest.approx(scores[5]) == pytest.approx(scores[4]), "no word is one unknown word"
-    assert scores[0] != pytest.approx(scores[3], abs=1e-6) and scores[1] != pytest.approx(scores[7], abs=1e-6)
+    assert (
+        scores.shape == (len(texts),)
+        and np.isfinite(scores).all()
+        and ((0 < scores) & (scores < 1)).all()
+    )
+    assert scores[0] == pytest.approx(scores[5]) == pytest.approx(scores[4]), (
+        "no word is one unknown word"
+    )
+    assert scores[0] != pytest.approx(scores[3], abs=1e-6) and scores[1] != pytest.approx(
+        scores[7], abs=1e-6
+    )
     alone = [notebook["score_texts"]([text], network, vocabulary)[0] for text in texts]
     np.testing.assert_allclose(scores, alone, atol=1e-5)
-    np.testing.assert_allclose(scores[::-1], notebook["score_texts"](texts[::-1], network, vocabulary), atol=1e-5)
+    np.testing.assert_allclose(
+        scores[::-1], notebook["score_texts"](texts[::-1], network, vocabulary), atol=1e-5
+    )
     assert notebook["score_texts"]([], network, vocabulary).shape == (0,)
     with pytest.raises(TypeError, match="needs a string, given NoneType"):
         notebook["score_texts"]([None], network, vocabulary)
@@ -116,7 +140,12 @@ def test_average_of_the_runs(notebook, small):
 def test_nearest_words(notebook):
     vocabulary = Vocabulary.fit([["good"] * 9, ["great"] * 9, ["bad"] * 9, ["rare"]])
     vectors = np.zeros((len(vocabulary), 2))
-    vectors[[vocabulary.index[word] for word in ("good", "great", "bad", "rare")]] = [[2, 0], [1, 0.1], [-1, 0], [3, 0]]
+    vectors[[vocabulary.index[word] for word in ("good", "great", "bad", "rare")]] = [
+        [2, 0],
+        [1, 0.1],
+        [-1, 0],
+        [3, 0],
+    ]
     assert notebook["nearest"]("good", vectors + 1e-9, vocabulary, known=5) == ["great", "bad"]
 
 
@@ -126,11 +155,13 @@ def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
     shuffled = [np.random.default_rng(seed).permutation(labels) for seed in range(6)]
     taught = iter([*shuffled, labels])
 
-    def fit(network):
+    def fit(network, seed):
         network.fit(TextBatches(X, next(taught), LENGTHS, 50), epochs=4, verbose=0)
         return roc_auc_score(actual, predict(network, held_out, LENGTHS))
 
-    *by_chance, learned = utils.fit_over_seeds(lambda: notebook["build_network"](len(vocabulary), units=4), fit, range(7))[2]
+    *by_chance, learned = training.fit_over_seeds(
+        lambda: notebook["build_network"](len(vocabulary), units=4), fit, range(7)
+    )[2]
     low, high = stats.t.interval(0.95, 5, np.mean(by_chance), stats.sem(by_chance))
     assert low < 0.5 < high < low + 0.15
     assert learned > 0.7
@@ -145,8 +176,12 @@ def pretrained():
 
 
 def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretrained):
-    vocabulary = Vocabulary.fit([["good"] * 9, ["bad"] * 8, ["made-up"] * 7, ["so"] * 6, ["rare", "seldom"]], size=6)
-    vectors = pd.DataFrame(np.arange(10.0).reshape(5, 2) ** 2, ["seldom", "bad", "rare", "good", "so"])
+    vocabulary = Vocabulary.fit(
+        [["good"] * 9, ["bad"] * 8, ["made-up"] * 7, ["so"] * 6, ["rare", "seldom"]], size=6
+    )
+    vectors = pd.DataFrame(
+        np.arange(10.0).reshape(5, 2) ** 2, ["seldom", "bad", "rare", "good", "so"]
+    )
     matrix = pretrained["embedding_matrix"](vocabulary, vectors.astype("float32"))
     assert matrix.shape == (6, 2) and matrix.dtype == "float32" and (matrix[0] == 0).all()
     known = matrix[[vocabulary.index[word] for word in ("good", "bad", "so")]]
@@ -163,7 +198,9 @@ def test_only_frozen_vectors_are_left_out_of_training(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     for variant in ("scratch", "frozen", "fine-tuned"):
         model = pretrained["build_network"](variant, matrix, units=2)
-        embedding = next(layer for layer in model.layers if isinstance(layer, keras.layers.Embedding))
+        embedding = next(
+            layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)
+        )
         trained = any(variable is embedding.embeddings for variable in model.trainable_variables)
         assert trained == (variant != "frozen")
         assert np.array_equal(embedding.get_weights()[0], matrix) == (variant != "scratch")
@@ -171,17 +208,24 @@ def test_only_frozen_vectors_are_left_out_of_training(pretrained):
 
 def test_weights_of_the_frozen_network_fit_the_fine_tuned_one(pretrained):
     matrix = np.ones((6, 4), dtype="float32")
-    frozen, tuned = (pretrained["build_network"](variant, matrix, units=2) for variant in ("frozen", "fine-tuned"))
+    frozen, tuned = (
+        pretrained["build_network"](variant, matrix, units=2)
+        for variant in ("frozen", "fine-tuned")
+    )
     tuned.set_weights(frozen.get_weights())
     words = [np.array([2, 3, 4], dtype="int32")]
-    np.testing.assert_allclose(predict(tuned, words, LENGTHS), predict(frozen, words, LENGTHS), atol=1e-6)
+    np.testing.assert_allclose(
+        predict(tuned, words, LENGTHS), predict(frozen, words, LENGTHS), atol=1e-6
+    )
 
 
 def test_subsets_are_the_same_for_every_variant_and_nested_over_sizes(pretrained):
     pretrained["train"] = range(1000)
     small, large = pretrained["subset"](100, 1), pretrained["subset"](250, 1)
     assert (small == large[:100]).all() and len(set(large)) == 250
-    assert (small != pretrained["subset"](100, 2)).any() and len(pretrained["subset"](10**6, 0)) == 1000
+    assert (small != pretrained["subset"](100, 2)).any() and len(
+        pretrained["subset"](10**6, 0)
+    ) == 1000
 
 
 def test_interval_over_seeds_is_that_of_the_mean(pretrained):
@@ -192,14 +236,19 @@ def test_interval_over_seeds_is_that_of_the_mean(pretrained):
     pretrained["probabilities_test"] = {"model": [runs[0], labels, runs[1], runs[2]]}
     mean, low, high = pretrained["mean_and_interval"]("model", 9)
     assert mean == pytest.approx(np.mean(aucs)) and mean - low == pytest.approx(high - mean)
-    assert high - mean == pytest.approx(4.302653 * np.std(aucs, ddof=1) / 3**0.5, rel=1e-4)  # t table, 2 degrees
+    assert high - mean == pytest.approx(
+        4.302653 * np.std(aucs, ddof=1) / 3**0.5, rel=1e-4
+    )  # t table, 2 degrees
     assert pretrained["mean_and_interval"]("model", 5) == (1, 1, 1)
 
 
 def test_network_and_vocabulary_come_back_from_files(notebook, small, tmp_path):
     X, *_, vocabulary = small
     network, restored = (
-        notebook["average_network"]([notebook["build_network"](len(vocabulary)).get_weights() for _ in range(2)], len(vocabulary))
+        notebook["average_network"](
+            [notebook["build_network"](len(vocabulary)).get_weights() for _ in range(2)],
+            len(vocabulary),
+        )
         for _ in range(2)
     )
     network.save_weights(tmp_path / "sentiment.weights.h5")
@@ -208,4 +257,7 @@ def test_network_and_vocabulary_come_back_from_files(notebook, small, tmp_path):
     restored.load_weights(tmp_path / "sentiment.weights.h5")
     np.testing.assert_allclose(predict(restored, X[:20], LENGTHS), expected, atol=1e-7)
     again, words = Vocabulary(vocabulary.words), [["the", "zyxxy", "[pad]"]]
-    assert again.index == vocabulary.index and again.encode(words)[0].tolist() == vocabulary.encode(words)[0].tolist()
+    assert (
+        again.index == vocabulary.index
+        and again.encode(words)[0].tolist() == vocabulary.encode(words)[0].tolist()
+    )

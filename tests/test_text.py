@@ -11,17 +11,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import utils
-
-utils.quiet_backend()
-
 import data  # noqa: E402
 from data.imdb import read_reviews  # noqa: E402
-from data.text import PAD, UNKNOWN, TextBatches, Vocabulary, batches_by_length, pad, predict, tokenize, truncate  # noqa: E402
+from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
+from training import TextBatches, predict
 
 LENGTHS = (3, 7, 12)
 sequences_up_to = lambda longest: st.lists(  # noqa: E731
-    st.lists(st.integers(2, 99), min_size=1, max_size=longest).map(lambda words: np.array(words, dtype="int32")), max_size=40
+    st.lists(st.integers(2, 99), min_size=1, max_size=longest).map(
+        lambda words: np.array(words, dtype="int32")
+    ),
+    max_size=40,
 )
 
 
@@ -42,7 +42,9 @@ def refused(load, path, problem):
     with pytest.raises(data.DataError) as error:
         load()
     assert str(path) in str(error.value) and problem in str(error.value)
-    assert f"python -m data download {'glove' if 'glove' in path.name else 'imdb'}" in str(error.value)
+    assert f"python -m data download {'glove' if 'glove' in path.name else 'imdb'}" in str(
+        error.value
+    )
 
 
 # ------------------------------------------------------------------------------------------------- reviews
@@ -51,21 +53,34 @@ def refused(load, path, problem):
 def test_bundled_reviews_are_split_once_for_all(reviews):
     source = reviews.attrs["source"]
     assert source["kind"] == "bundled" and source["rows"] == len(reviews) == 24_904
-    assert reviews["text"].is_unique and set(reviews["label"]) == {0, 1} and list(reviews) == ["text", "label", "split"]
+    assert (
+        reviews["text"].is_unique
+        and set(reviews["label"]) == {0, 1}
+        and list(reviews) == ["text", "label", "split"]
+    )
     counts = reviews.groupby(["split", "label"]).size().unstack()
-    assert (counts.sum(axis=1) == pd.Series({"test": 4980, "train": 17932, "validation": 1992})).all()
+    assert (
+        counts.sum(axis=1) == pd.Series({"test": 4980, "train": 17932, "validation": 1992})
+    ).all()
     assert ((counts[1] / counts.sum(axis=1) - 0.5).abs() < 0.002).all(), "stratified"
 
 
 def made_up_reviews(repeated=()):
     """Members of a tiny archive: 50 reviews for each half and sentiment, and what the loader must pass over."""
     members = [
-        (f"aclImdb/{half}/{sentiment}/{number}_{8 if sentiment == 'pos' else 2}.txt", f"{half} {sentiment} {number} café")
+        (
+            f"aclImdb/{half}/{sentiment}/{number}_{8 if sentiment == 'pos' else 2}.txt",
+            f"{half} {sentiment} {number} café",
+        )
         for half in ("train", "test")
         for sentiment in ("pos", "neg")
         for number in range(50)
     ]
-    ignored = [("aclImdb/train/unsup/0_0.txt", "no label"), ("aclImdb/README", "x"), ("../outside.txt", "x")]
+    ignored = [
+        ("aclImdb/train/unsup/0_0.txt", "no label"),
+        ("aclImdb/README", "x"),
+        ("../outside.txt", "x"),
+    ]
     return [(name, text.encode()) for name, text in [*members, *ignored, *repeated]]
 
 
@@ -80,10 +95,17 @@ def write_archive(folder, members):
 
 
 def test_the_official_test_half_is_the_test_part(local):
-    repeated = [("aclImdb/train/pos/90_9.txt", "test pos 3 café"), ("aclImdb/train/neg/91_1.txt", "train neg 4 café")]
+    repeated = [
+        ("aclImdb/train/pos/90_9.txt", "test pos 3 café"),
+        ("aclImdb/train/neg/91_1.txt", "train neg 4 café"),
+    ]
     write_archive(local, made_up_reviews(repeated))
     reviews = data.load_imdb()
-    assert reviews.attrs["source"]["kind"] == "local" and len(reviews) == 200 and reviews["text"].is_unique
+    assert (
+        reviews.attrs["source"]["kind"] == "local"
+        and len(reviews) == 200
+        and reviews["text"].is_unique
+    )
     assert (reviews["text"].str.startswith("test") == (reviews["split"] == "test")).all()
     assert (reviews["text"].str.contains(" pos ") == (reviews["label"] == 1)).all()
     assert reviews["text"].str.endswith("café").all()
@@ -101,8 +123,12 @@ def test_the_split_does_not_depend_on_the_order_of_the_file(local):
 
 @pytest.mark.parametrize("cut", [0.3, 0.6, 0.97, 1])
 def test_an_archive_that_was_cut_is_refused(local, cut):
-    path = write_archive(local, [(name, content + os.urandom(400)) for name, content in made_up_reviews()])
-    path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size) - 4])  # the last bytes are the checksum
+    path = write_archive(
+        local, [(name, content + os.urandom(400)) for name, content in made_up_reviews()]
+    )
+    path.write_bytes(
+        path.read_bytes()[: int(cut * path.stat().st_size) - 4]
+    )  # the last bytes are the checksum
     refused(data.load_imdb, path, "is not the whole archive")
 
 
@@ -110,10 +136,22 @@ def test_an_archive_that_was_cut_is_refused(local, cut):
     "members, problem",
     [
         (made_up_reviews()[:50], "needs pos and neg reviews"),
-        ([*made_up_reviews(), ("aclImdb/test/pos/9_1.txt", b"x")], "filed as pos, with a rating of 1"),
-        ([*made_up_reviews(), ("aclImdb/test/neg/9_5.txt", b"x")], "filed as neg, with a rating of 5"),
-        ([*made_up_reviews(), ("aclImdb/test/pos/9_9.txt", "é".encode("latin-1"))], "is not the whole archive of reviews"),
-        ([*made_up_reviews(), ("aclImdb/test/pos/9_9.txt", b"x" * (2**20 + 1))], "has 1,048,577 bytes"),
+        (
+            [*made_up_reviews(), ("aclImdb/test/pos/9_1.txt", b"x")],
+            "filed as pos, with a rating of 1",
+        ),
+        (
+            [*made_up_reviews(), ("aclImdb/test/neg/9_5.txt", b"x")],
+            "filed as neg, with a rating of 5",
+        ),
+        (
+            [*made_up_reviews(), ("aclImdb/test/pos/9_9.txt", "é".encode("latin-1"))],
+            "is not the whole archive of reviews",
+        ),
+        (
+            [*made_up_reviews(), ("aclImdb/test/pos/9_9.txt", b"x" * (2**20 + 1))],
+            "has 1,048,577 bytes",
+        ),
     ],
 )
 def test_damaged_archives(local, members, problem):
@@ -174,8 +212,12 @@ def test_bundled_vectors(monkeypatch):
     assert vectors.shape == (3, 50) and list(vectors.index) == ["film", "good", "naïve"]
     assert (vectors.dtypes == "float32").all() and vectors.attrs["malformed"] == 0
     near = vectors.loc["good"].to_numpy()[:4]
-    np.testing.assert_allclose(near, [-0.35586, 0.5213, -0.6107, -0.30131], atol=1e-5)  # of glove.6B.50d.txt
-    with pytest.raises(data.DataError, match="no GloVe vectors of 300 dimensions.*download glove --dimensions 300"):
+    np.testing.assert_allclose(
+        near, [-0.35586, 0.5213, -0.6107, -0.30131], atol=1e-5
+    )  # of glove.6B.50d.txt
+    with pytest.raises(
+        data.DataError, match="no GloVe vectors of 300 dimensions.*download glove --dimensions 300"
+    ):
         data.load_glove(["film"], 300)
 
 
@@ -183,7 +225,11 @@ def test_local_vectors_in_the_order_of_the_words(local):
     write_vectors(local, VECTORS)
     vectors = data.load_glove(["naïve", "w7", "zzz", "w3"])
     assert list(vectors.index) == ["naïve", "w7", "w3"] and vectors.shape == (3, 50)
-    assert (vectors.loc["w7"] == 7).all() and (vectors.loc["naïve"] == 0.25).all() and vectors.attrs["malformed"] == 0
+    assert (
+        (vectors.loc["w7"] == 7).all()
+        and (vectors.loc["naïve"] == 0.25).all()
+        and vectors.attrs["malformed"] == 0
+    )
     assert vectors.attrs["source"]["kind"] == "local"
 
 
@@ -193,7 +239,9 @@ def test_vectors_in_a_zip(local):
         archive.writestr("glove.6B.100d.txt", line("a", 100))
     assert data.load_glove(["w1", "naïve"], 50).shape == (2, 50)
     assert data.load_glove(["a"]).shape == (1, 100)
-    refused(lambda: data.load_glove(["a"], 300), local / "glove.6B.zip", "holds no glove.6B.300d.txt")
+    refused(
+        lambda: data.load_glove(["a"], 300), local / "glove.6B.zip", "holds no glove.6B.300d.txt"
+    )
     whole = (local / "glove.6B.zip").read_bytes()
     for position in range(46, 60):  # the first bytes of the compressed text, behind header and name
         (local / "glove.6B.zip").write_bytes(whole[:position] + b"\xff" * 4 + whole[position + 4 :])
@@ -202,12 +250,18 @@ def test_vectors_in_a_zip(local):
     refused(lambda: data.load_glove(["a"]), local / "glove.6B.zip", "cannot be read")
 
 
-@pytest.mark.parametrize("bad", [line("w999", 49), line("w999", 51), line("w999", number="x"), line("w999", number="nan")])
+@pytest.mark.parametrize(
+    "bad",
+    [line("w999", 49), line("w999", 51), line("w999", number="x"), line("w999", number="nan")],
+)
 def test_malformed_lines_are_counted_and_reported(local, capsys, bad):
     write_vectors(local, VECTORS + bad + line("last"))
     vectors = data.load_glove(["last", "w999"])
     assert list(vectors.index) == ["last"] and vectors.attrs["malformed"] == 1
-    assert "1 of 303 lines are malformed, the first is line 302; they are left out" in capsys.readouterr().out
+    assert (
+        "1 of 303 lines are malformed, the first is line 302; they are left out"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +270,11 @@ def test_malformed_lines_are_counted_and_reported(local, capsys, bad):
         ("301 50\n" + VECTORS, "utf-8", "begins with a header line, b'301 50\\n'"),
         (line("a", 100), "utf-8", "has 100 numbers in its first line, its name says 50"),
         (VECTORS[:-9], "utf-8", "ends within line 301"),
-        (VECTORS + line("é") * 20, "latin-1", "21 of 321 lines are malformed, the first is line 301"),
+        (
+            VECTORS + line("é") * 20,
+            "latin-1",
+            "21 of 321 lines are malformed, the first is line 301",
+        ),
         (VECTORS + "x" * 2**17, "utf-8", "line 302 is longer than 65,536 bytes"),
         ("", "utf-8", "is empty"),
     ],
@@ -258,13 +316,22 @@ def test_vocabulary_is_sorted_by_frequency_then_name():
     vocabulary = Vocabulary.fit([["b", "a", "c"], ["c", "d", "a"], ["c"]], size=5)
     assert vocabulary.words == ["[pad]", "[unknown]", "c", "a", "b"] and len(vocabulary) == 5
     encoded = vocabulary.encode([["d", "c"], [], ["[pad]", "[unknown]", "b"]])
-    assert [positions.tolist() for positions in encoded] == [[UNKNOWN, 2], [UNKNOWN], [UNKNOWN, UNKNOWN, 4]]
+    assert [positions.tolist() for positions in encoded] == [
+        [UNKNOWN, 2],
+        [UNKNOWN],
+        [UNKNOWN, UNKNOWN, 4],
+    ]
     for tokens, size in (([], 10), ([[]], 10), ([["a"]], 2)):
-        with pytest.raises(ValueError, match="a vocabulary needs at least one word and a size of 3"):
+        with pytest.raises(
+            ValueError, match="a vocabulary needs at least one word and a size of 3"
+        ):
             Vocabulary.fit(tokens, size)
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1).filter(any), st.integers(3, 12))
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1).filter(any),
+    st.integers(3, 12),
+)
 def test_vocabulary_keeps_the_most_frequent_and_encodes_them_back(texts, size):
     vocabulary = Vocabulary.fit(texts, size)
     kept = set(vocabulary.words[2:])
@@ -274,7 +341,9 @@ def test_vocabulary_keeps_the_most_frequent_and_encodes_them_back(texts, size):
         assert [vocabulary.words[position] for position in positions] == expected
         assert PAD not in positions
     left_out = set("abcdefgh") - kept
-    assert not kept or min(vocabulary.counts[word] for word in kept) >= max(vocabulary.counts[word] for word in left_out | {""})
+    assert not kept or min(vocabulary.counts[word] for word in kept) >= max(
+        vocabulary.counts[word] for word in left_out | {""}
+    )
 
 
 @given(sequences_up_to(20), st.integers(1, 25), st.sampled_from(["first", "last", "both"]))
@@ -289,22 +358,37 @@ def test_truncation_keeps_the_ends(sequences, length, keep):
 @given(sequences_up_to(12), st.sampled_from(["left", "right"]), st.sampled_from([None, 12, 15]))
 def test_padding_adds_zeros_on_one_side_only(sequences, side, length):
     padded = pad(sequences, length, side)
-    assert padded.dtype == "int32" and padded.shape == (len(sequences), length or max(map(len, sequences), default=1))
+    assert padded.dtype == "int32" and padded.shape == (
+        len(sequences),
+        length or max(map(len, sequences), default=1),
+    )
     for sequence, row in zip(sequences, padded):
         empty = padded.shape[1] - len(sequence)
-        words, zeros = (row[empty:], row[:empty]) if side == "left" else (row[: len(sequence)], row[len(sequence) :])
+        words, zeros = (
+            (row[empty:], row[:empty])
+            if side == "left"
+            else (row[: len(sequence)], row[len(sequence) :])
+        )
         assert words.tolist() == sequence.tolist() and (zeros == PAD).all()
 
 
 def test_wrong_settings_are_refused():
     one = [np.arange(2, 9)]
-    for call in (lambda: truncate(one, 0), lambda: truncate(one, 3, "middle"), lambda: truncate([], -1)):
+    for call in (
+        lambda: truncate(one, 0),
+        lambda: truncate(one, 3, "middle"),
+        lambda: truncate([], -1),
+    ):
         with pytest.raises(ValueError, match="keep must be one of .* and length at least 1, given"):
             call()
     for call in (lambda: pad(one, 6), lambda: pad(one, 9, "middle")):
-        with pytest.raises(ValueError, match="side must be left or right and no sequence longer than"):
+        with pytest.raises(
+            ValueError, match="side must be left or right and no sequence longer than"
+        ):
             call()
-    with pytest.raises(ValueError, match="the longest sequence has 7 positions, the longest of the lengths is 6"):
+    with pytest.raises(
+        ValueError, match="the longest sequence has 7 positions, the longest of the lengths is 6"
+    ):
         batches_by_length(one, (3, 6), 2)
 
 
@@ -316,10 +400,14 @@ def test_every_row_is_in_one_batch_of_its_length(sequences, batch_size, seed):
     for rows, length in batches:
         assert 1 <= len(rows) <= batch_size
         sizes = [len(sequences[row]) for row in rows]
-        assert max(sizes) <= length and min(sizes) > max([0, *(shorter for shorter in LENGTHS if shorter < length)])
+        assert max(sizes) <= length and min(sizes) > max(
+            [0, *(shorter for shorter in LENGTHS if shorter < length)]
+        )
     lengths = [length for _, length in batches]
     if rng is not None and len(set(lengths)) > 1:
-        assert lengths[0] != lengths[1], "Keras would take a length that does not vary in two batches for fixed"
+        assert lengths[0] != lengths[1], (
+            "Keras would take a length that does not vary in two batches for fixed"
+        )
     if rng is None:
         assert all((np.diff(rows) > 0).all() for rows, _ in batches) and lengths == sorted(lengths)
 
@@ -346,7 +434,9 @@ def test_every_epoch_is_shuffled_anew_and_the_same_for_a_seed():
     assert (orders[0] == np.concatenate([rows for rows, _ in again.batches])).all()
     first.on_epoch_end()
     orders.append(np.concatenate([rows for rows, _ in first.batches]))
-    assert (orders[0] != orders[1]).any() and any((np.diff(rows) < 0).any() for rows, _ in first.batches)
+    assert (orders[0] != orders[1]).any() and any(
+        (np.diff(rows) < 0).any() for rows, _ in first.batches
+    )
 
 
 def test_word_dropout_hides_words_but_adds_none():

@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-
-import utils
-
-utils.quiet_backend()
-
 from notebook_code import functions  # noqa: E402
 
 import data  # noqa: E402
+import scores
+import training
+import utils
 
 notebook = functions("01")
 rng = np.random.default_rng(0)
@@ -40,7 +38,9 @@ def test_the_future_changes_no_feature_and_no_prediction(prices, columns):
     known = before.index < prices.index[position]
     pd.testing.assert_frame_equal(before[known], after[known])
     assert not before[~known].equals(after[~known])
-    windows, later = (utils.make_windows(features, 22, target="day") for features in (before, after))
+    windows, later = (
+        utils.make_windows(features, 22, target="day") for features in (before, after)
+    )
     model = notebook["build_lstm"](windows, 4)
     past = windows.input_end < prices.index[position].to_datetime64()
     first, second = (model.predict(part.X, batch_size=512, verbose=0) for part in (windows, later))
@@ -54,12 +54,14 @@ def skill_on_held_out_days(series):
     split = utils.split_by_date(windows, series.index[1500], series.index[1750])
     train, test = windows[split.train], windows[split.test]
 
-    def fit(model):
+    def fit(model, seed):
         model.fit(train.X, train.y, epochs=8, batch_size=64, verbose=0)
 
-    model, weights, _ = utils.fit_over_seeds(lambda: notebook["build_lstm"](windows, 6), fit, [0])
-    predicted = utils.predict_over_seeds(model, weights, test.X)[0]
-    return utils.forecast_scores("control", "LSTM", test.y, predicted, 0 * test.y)[1]
+    model, weights, _ = training.fit_over_seeds(
+        lambda: notebook["build_lstm"](windows, 6), fit, [0]
+    )
+    predicted = training.predict_over_seeds(model, weights, test.X)[0]
+    return scores.forecast_scores("control", "LSTM", test.y, predicted, 0 * test.y)[1]
 
 
 def test_a_planted_signal_is_found_and_noise_is_not():
@@ -74,9 +76,17 @@ def test_a_planted_signal_is_found_and_noise_is_not():
 
 
 def test_split_copes_with_the_ten_years_that_fred_serves(capsys):
-    fixed, fred = pd.bdate_range("1999-01-04", "2018-12-31"), pd.bdate_range("2016-11-21", "2026-11-20")
+    fixed, fred = (
+        pd.bdate_range("1999-01-04", "2018-12-31"),
+        pd.bdate_range("2016-11-21", "2026-11-20"),
+    )
     starts = "2015-01-01", "2017-01-01"
-    assert notebook["boundaries"](fixed, *starts) == tuple(map(pd.Timestamp, starts)) and not capsys.readouterr().out
+    assert (
+        notebook["boundaries"](fixed, *starts) == tuple(map(pd.Timestamp, starts))
+        and not capsys.readouterr().out
+    )
     validation, test = notebook["boundaries"](fred, *starts)
-    assert ((fred < validation).mean(), (fred < test).mean()) == pytest.approx((0.8, 0.9), abs=0.001)
+    assert ((fred < validation).mean(), (fred < test).mean()) == pytest.approx(
+        (0.8, 0.9), abs=0.001
+    )
     assert "does not span the fixed dates" in capsys.readouterr().out

@@ -23,7 +23,11 @@ def panels(draw, tickers=st.integers(1, 4), dates=st.integers(12, 30), gaps=True
     shape = draw(dates), draw(tickers)
     values = np.arange(np.prod(shape), dtype=float).reshape(shape) + 1
     if gaps:
-        missing = draw(st.lists(st.tuples(st.integers(0, shape[0] - 1), st.integers(0, shape[1] - 1)), max_size=8))
+        missing = draw(
+            st.lists(
+                st.tuples(st.integers(0, shape[0] - 1), st.integers(0, shape[1] - 1)), max_size=8
+            )
+        )
         for place in missing:
             values[place] = np.nan
     return pd.DataFrame(values, days(shape[0]), [f"T{number}" for number in range(shape[1])])
@@ -37,7 +41,15 @@ def loop(panel, window, horizon):
             inputs = panel[ticker].iloc[end - window + 1 : end + 1]
             target = panel[ticker].iloc[end + horizon]
             if inputs.notna().all() and not np.isnan(target):
-                samples.append((inputs.to_numpy(), target, panel.index[end], panel.index[end + horizon], ticker))
+                samples.append(
+                    (
+                        inputs.to_numpy(),
+                        target,
+                        panel.index[end],
+                        panel.index[end + horizon],
+                        ticker,
+                    )
+                )
     return samples
 
 
@@ -62,7 +74,9 @@ def test_panel_equals_the_plain_loop(panel, window, horizon):
         return
     windows = make_panel_windows(panel, window, horizon)
     assert windows.X.dtype == np.float32 and windows.X.shape == (len(expected), window, 1)
-    for (inputs, *rest), (expected_inputs, *expected_rest) in zip(as_samples(windows), expected, strict=True):
+    for (inputs, *rest), (expected_inputs, *expected_rest) in zip(
+        as_samples(windows), expected, strict=True
+    ):
         assert inputs.tolist() == expected_inputs.tolist() and rest == expected_rest
 
 
@@ -73,7 +87,10 @@ def test_series_is_a_panel_of_one_stock(panel, window, horizon):
         with pytest.raises(ValueError, match="free of missing values"):
             make_windows(column.iloc[:, 0], window, horizon)
         return
-    single, stacked = make_windows(column.iloc[:, 0], window, horizon), make_panel_windows(column, window, horizon)
+    single, stacked = (
+        make_windows(column.iloc[:, 0], window, horizon),
+        make_panel_windows(column, window, horizon),
+    )
     for name in ("X", "y", "input_end", "target_date"):
         np.testing.assert_array_equal(getattr(single, name), getattr(stacked, name))
 
@@ -92,11 +109,18 @@ def test_order_and_target(panel, window, horizon):
 def test_the_future_changes_nothing_before_it(panel, cut, window, horizon):
     cut = min(cut, len(panel) - 1)
     changed = panel.copy()
-    changed.iloc[cut:] = np.random.default_rng(0).permutation(panel.iloc[cut:].to_numpy().ravel()).reshape(-1, panel.shape[1])
+    changed.iloc[cut:] = (
+        np.random.default_rng(0)
+        .permutation(panel.iloc[cut:].to_numpy().ravel())
+        .reshape(-1, panel.shape[1])
+    )
     known = [sample for sample in loop(panel, window, horizon) if sample[3] < panel.index[cut]]
     if not known:
         return
-    before, after = make_panel_windows(panel, window, horizon), make_panel_windows(changed, window, horizon)
+    before, after = (
+        make_panel_windows(panel, window, horizon),
+        make_panel_windows(changed, window, horizon),
+    )
     for windows in (before, after):
         past = windows[windows.target_date < panel.index[cut]]
         assert len(past) == len(known)
@@ -105,7 +129,9 @@ def test_the_future_changes_nothing_before_it(panel, cut, window, horizon):
 
 @given(panel=panels(gaps=False, dates=st.integers(20, 40)), **SMALL)
 def test_feature_and_target_frames(panel, window, horizon):
-    windows = make_panel_windows({"plus": panel, "minus": -panel}, window, horizon, target=panel * 10)
+    windows = make_panel_windows(
+        {"plus": panel, "minus": -panel}, window, horizon, target=panel * 10
+    )
     np.testing.assert_array_equal(windows.X[:, :, 1], -windows.X[:, :, 0])
     np.testing.assert_array_equal(windows.X[:, :, :1], make_panel_windows(panel, window, horizon).X)
     np.testing.assert_array_equal(windows.y, 10 * make_panel_windows(panel, window, horizon).y)
@@ -125,7 +151,11 @@ def test_a_gap_in_any_feature_is_a_gap(panel, window, horizon):
 
 @pytest.mark.parametrize("tickers", [127, 128, 129, 32_769])
 def test_panels_of_many_tickers(tickers):
-    panel = pd.DataFrame(np.arange(3.0 * tickers).reshape(3, tickers), days(3), [f"T{number}" for number in range(tickers)])
+    panel = pd.DataFrame(
+        np.arange(3.0 * tickers).reshape(3, tickers),
+        days(3),
+        [f"T{number}" for number in range(tickers)],
+    )
     windows = make_panel_windows(panel, 1)
     assert windows.ticker.tolist() == [*panel.columns, *panel.columns]
     assert windows.X.ravel().tolist() == list(range(2 * tickers))
@@ -168,7 +198,9 @@ def test_split_is_purged_and_complete(panel, window, horizon):
     assert train.target_date.max() < starts[0] <= validation.input_end.min()
     assert validation.target_date.max() < starts[1] <= test.input_end.min()
     dropped = len(windows) - len(train) - len(validation) - len(test)
-    crossing = sum(((windows.input_end < start) & (windows.target_date >= start)).sum() for start in starts)
+    crossing = sum(
+        ((windows.input_end < start) & (windows.target_date >= start)).sum() for start in starts
+    )
     assert dropped == crossing
 
 
@@ -227,7 +259,9 @@ def test_bad_splits_are_refused():
     with pytest.raises(ValueError, match="ordered by date"):
         split_by_date(windows[::-1], "2020-01-08", "2020-01-10")
     with pytest.raises(ValueError, match="ordered by date"):
-        split_by_date(replace(windows, target_date=windows.target_date[::-1]), "2020-01-08", "2020-01-10")
+        split_by_date(
+            replace(windows, target_date=windows.target_date[::-1]), "2020-01-08", "2020-01-10"
+        )
     with pytest.raises(ValueError, match="test is empty"):
         split_by_date(windows, "2020-01-08", "2021-01-01")
     with pytest.raises(ValueError, match="train is empty"):

@@ -34,7 +34,11 @@ def random_panel(tickers=TICKERS, missing=0.0):
     generator = np.random.default_rng(0)
     values = generator.normal(size=(WEEKS, tickers)).astype("float32")
     values[generator.random(values.shape) < missing] = np.nan
-    return pd.DataFrame(values, pd.date_range("2008-01-04", periods=WEEKS, freq="W-FRI"), [f"T{i}" for i in range(tickers)])
+    return pd.DataFrame(
+        values,
+        pd.date_range("2008-01-04", periods=WEEKS, freq="W-FRI"),
+        [f"T{i}" for i in range(tickers)],
+    )
 
 
 def peak_memory(panel):
@@ -53,7 +57,9 @@ def keras_windows(panel):
     values = panel.to_numpy()
     for column in range(values.shape[1]):
         inputs, targets = values[:, column : column + 1], values[STEPS:, column]
-        dataset = keras.utils.timeseries_dataset_from_array(inputs, targets, STEPS, batch_size=WEEKS, shuffle=False)
+        dataset = keras.utils.timeseries_dataset_from_array(
+            inputs, targets, STEPS, batch_size=WEEKS, shuffle=False
+        )
         for _ in dataset:
             pass
 
@@ -64,13 +70,18 @@ def concat_loop(panel):
     for ticker, returns in panel.items():
         for end in range(STEPS, len(returns)):
             lags = returns.iloc[end - STEPS : end].to_numpy()
-            row = pd.DataFrame([lags], columns=range(STEPS, 0, -1)).assign(ticker=ticker, target=returns.iloc[end])
+            row = pd.DataFrame([lags], columns=range(STEPS, 0, -1)).assign(
+                ticker=ticker, target=returns.iloc[end]
+            )
             rows.append(row)
     return pd.concat(rows)
 
 
 def bench_windows():
-    for name, panel in (("all prices known", random_panel()), ("0.1 % missing", random_panel(missing=0.001))):
+    for name, panel in (
+        ("all prices known", random_panel()),
+        ("0.1 % missing", random_panel(missing=0.001)),
+    ):
         result = utils.make_panel_windows(panel, STEPS).X
         times = ratio(lambda: utils.make_panel_windows(panel, STEPS), result.copy)
         print(f"panel windows, {name}: {len(result):,} samples, {result.nbytes / 2**20:.0f} MiB")
@@ -79,14 +90,20 @@ def bench_windows():
 
 
 def bench_rivals():
-    for name, function, tickers in (("Keras' own windowing", keras_windows, 100), ("the concat loop", concat_loop, 5)):
+    for name, function, tickers in (
+        ("Keras' own windowing", keras_windows, 100),
+        ("the concat loop", concat_loop, 5),
+    ):
         panel = random_panel(tickers)
         times = ratio(lambda: function(panel), lambda: utils.make_panel_windows(panel, STEPS), 1)
-        print(f"{name} takes {times:,.0f} × as long as utils.make_panel_windows on {tickers} tickers")
+        print(
+            f"{name} takes {times:,.0f} × as long as utils.make_panel_windows on {tickers} tickers"
+        )
 
 
 if __name__ == "__main__":
-    utils.quiet_backend()
+    import training  # noqa: F401
+
     bench_windows()
     bench_rivals()
     bench_lstm()

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from data.filing_text import COLUMNS, dask_client, encode, fit, tokenize
 from data.filings import filings_file
+from features.filings import dask_client, encode, fit, tokenize
+from features.filings.common import COLUMNS
 
 SHARES = (0.25, 0.5, 1, 2)  # of the corpus; 2: every filing twice
 TRAINING_END = "2013-01-01"
@@ -30,7 +31,9 @@ def write_corpus(share, path):
     step, copies = max(1, round(1 / share)), max(1, round(share))
     writer = None
     for _ in range(copies):
-        for batch in pq.ParquetFile(filings_file()).iter_batches(batch_size=100 * step, columns=[*COLUMNS, "text"]):
+        for batch in pq.ParquetFile(filings_file()).iter_batches(
+            batch_size=100 * step, columns=[*COLUMNS, "text"]
+        ):
             batch = batch.take(list(range(0, len(batch), step)))
             writer = writer or pq.ParquetWriter(path, batch.schema)
             writer.write_batch(batch)
@@ -49,7 +52,10 @@ def measure(path, folder):
         times.append(time.perf_counter())
         workers = max(client.run(peak_mb).values())
     megabytes, seconds = corpus.totals()["megabytes"], times[-1] - times[0]
-    steps = ", ".join(f"{name} {end - start:.1f}" for name, start, end in zip(("words", "phrases", "sequences"), times, times[1:]))
+    steps = ", ".join(
+        f"{name} {end - start:.1f}"
+        for name, start, end in zip(("words", "phrases", "sequences"), times, times[1:])
+    )
     return (
         f"  {megabytes:6.1f} MB in {seconds:5.1f} s ({steps}): {megabytes / seconds:4.1f} MB/s on {os.cpu_count()} cores; "
         f"peak {peak_mb():.0f} MB, largest worker {workers:.0f} MB"
@@ -57,12 +63,17 @@ def measure(path, folder):
 
 
 def bench_filings():
-    print(f"filings to sequences, text of {filings_file().name}; peak memory includes the libraries", flush=True)
+    print(
+        f"filings to sequences, text of {filings_file().name}; peak memory includes the libraries",
+        flush=True,
+    )
     for share in SHARES:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "filings.parquet"
             write_corpus(share, path)
-            subprocess.run([sys.executable, "-m", "tools.bench_filings", str(path), folder], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "tools.bench_filings", str(path), folder], check=True
+            )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,11 @@ def keras_epoch(data, batch):
     import keras
     from keras import layers
 
-    history, ticker, month = keras.Input((STEPS, FEATURES)), keras.Input((1,), dtype="int32"), keras.Input((MONTHS,))
+    history, ticker, month = (
+        keras.Input((STEPS, FEATURES)),
+        keras.Input((1,), dtype="int32"),
+        keras.Input((MONTHS,)),
+    )
     memory = layers.LSTM(UNITS[1])(layers.LSTM(UNITS[0], return_sequences=True)(history))
     vector = layers.Flatten()(layers.Embedding(TICKERS, EMBEDDING)(ticker))
     merged = layers.Dropout(DROPOUT)(layers.Concatenate()([memory, vector, month]))
@@ -63,7 +67,9 @@ def torch_epoch(data, batch):
             return self.straight(history[:, :, -1]) + self.correction(hidden)
 
     network, loss = Network(), nn.BCEWithLogitsLoss()
-    optimizer = torch.optim.Adam([weight for weight in network.parameters() if weight.requires_grad], RATE)
+    optimizer = torch.optim.Adam(
+        [weight for weight in network.parameters() if weight.requires_grad], RATE
+    )
     *inputs, label = map(torch.from_numpy, data)
 
     def epoch():
@@ -83,11 +89,17 @@ def bench_lstm(samples=65_536, batches=(1024, 2048), rounds=3):
     try:
         import torch
     except ImportError:
-        print('LSTM epoch: PyTorch is not installed; for this comparison: pip install -e ".[bench]"')
+        print(
+            'LSTM epoch: PyTorch is not installed; for this comparison: pip install -e ".[bench]"'
+        )
         return
     data, threads = made_up_windows(samples), torch.get_num_threads()
     for batch in batches:
-        contenders = {"keras": keras_epoch(data, batch), 1: torch_epoch(data, batch), threads: torch_epoch(data, batch)}
+        contenders = {
+            "keras": keras_epoch(data, batch),
+            1: torch_epoch(data, batch),
+            threads: torch_epoch(data, batch),
+        }
         times = {name: [] for name in contenders}
         for number in range(rounds + 1):  # the first round compiles and warms up
             for name, epoch in contenders.items():
@@ -97,12 +109,15 @@ def bench_lstm(samples=65_536, batches=(1024, 2048), rounds=3):
                 times[name] += [time.perf_counter() - start] if number else []
         medians = {name: statistics.median(values) for name, values in times.items()}
         rival = min((name for name in medians if name != "keras"), key=medians.get)
-        print(f"LSTM epoch of {samples:,} windows, batch {batch}: {medians['keras']:.1f} s in Keras")
-        print(f"  {medians['keras'] / medians[rival]:.2f} × plain PyTorch on {rival} thread(s) ({medians[rival]:.1f} s)")
+        print(
+            f"LSTM epoch of {samples:,} windows, batch {batch}: {medians['keras']:.1f} s in Keras"
+        )
+        print(
+            f"  {medians['keras'] / medians[rival]:.2f} × plain PyTorch on {rival} thread(s) ({medians[rival]:.1f} s)"
+        )
 
 
 if __name__ == "__main__":
-    from utils import quiet_backend
+    import training  # noqa: F401
 
-    quiet_backend()
     bench_lstm()

@@ -20,8 +20,8 @@ import psutil
 from nbconvert import HTMLExporter
 
 from data.source import local_folder
+from scores import score_table
 from tools.readme import render
-from utils import score_table
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
@@ -51,12 +51,22 @@ def select(numbers):
     paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     unknown = set(numbers) - {number(path) for path in paths}
     if unknown:
-        sys.exit(f"no notebook {', '.join(sorted(unknown))}; there are {', '.join(number(path) for path in paths)}")
+        sys.exit(
+            f"no notebook {', '.join(sorted(unknown))}; there are {', '.join(number(path) for path in paths)}"
+        )
     return [path for path in paths if not numbers or number(path) in numbers]
 
 
 def start(path, parameters):
-    command = [sys.executable, "-m", "papermill", str(path), str(BUILD / path.name), "--cwd", str(NOTEBOOKS)]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(path),
+        str(BUILD / path.name),
+        "--cwd",
+        str(NOTEBOOKS),
+    ]
     options = ["--kernel", "python3", "--no-progress-bar", "--log-level", "ERROR", *parameters]
     log = open(BUILD / f"{path.stem}.log", "w")
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
@@ -74,7 +84,9 @@ def execute(paths, parameters):
     waiting, running, size = list(paths), [], slots()
     try:
         while waiting or running:
-            unfinished = {number(path) for path in waiting} | {number(run.source) for run in running}
+            unfinished = {number(path) for path in waiting} | {
+                number(run.source) for run in running
+            }
             ready = [path for path in waiting if NEEDS.get(number(path)) not in unfinished]
             for path in ready[: size - len(running)]:
                 waiting.remove(path)
@@ -129,7 +141,9 @@ def scoreboard(paths):
     """All scores, seconds and peak memory of the notebooks just run."""
     for path in paths:
         result = read_result(path)
-        print(f"\n{path.stem}: {result['seconds']:.0f} s, {result['peak_mb']} MB, {result['source']}")
+        print(
+            f"\n{path.stem}: {result['seconds']:.0f} s, {result['peak_mb']} MB, {result['source']}"
+        )
         if result["scores"]:
             print(score_table(result["scores"]).to_string())
 
@@ -155,12 +169,16 @@ def main():
     if "--" in arguments:
         dashes = arguments.index("--")
         arguments, options = arguments[:dashes], arguments[dashes + 1 :]
-    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.notebooks", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("mode", choices=["run", "refresh", "full"])
     parser.add_argument("numbers", nargs="*", metavar="NUMBER")
     arguments = parser.parse_args(arguments)
     if arguments.mode == "full" and not (local_folder() and local_folder().is_dir()):
-        sys.exit("no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: python -m data list)")
+        sys.exit(
+            "no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: python -m data list)"
+        )
     paths = select(arguments.numbers)
     execute(paths, options)
     if arguments.mode == "refresh":
@@ -169,7 +187,9 @@ def main():
         keep_scores(paths, RESULTS / "bundled")
         render()
     if arguments.mode == "full":
-        keep_scores([path for path in paths if "(local)" in read_result(path)["source"]], RESULTS / "full")
+        keep_scores(
+            [path for path in paths if "(local)" in read_result(path)["source"]], RESULTS / "full"
+        )
     scoreboard(paths)
 
 

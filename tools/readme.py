@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.catalog import DATASETS
 from data.source import ROOT
-from utils import score_table
+from scores import score_table
 
 ROW = ["task", "model", "metric", "value", "low", "high", "n"]
 TASKS = 4  # shown of each notebook, the first ones
@@ -17,7 +17,10 @@ TASKS = 4  # shown of each notebook, the first ones
 
 def notebook_table():
     """One line a task: the metric that most models have, in the order of the notebook (baselines first)."""
-    lines = ["| notebook | task | metric | scores with 95 % intervals | seconds | MB |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| notebook | task | metric | scores with 95 % intervals | seconds | MB |",
+        "|---|---|---|---|---|---|",
+    ]
     for path in sorted((ROOT / "results" / "bundled").glob("*.json")):
         result = json.loads(path.read_text())
         name = f"[{result['notebook']}](notebooks/{result['notebook']}.ipynb)"
@@ -37,7 +40,9 @@ def notebook_table():
 def data_table():
     lines = ["| data set | bundled | licence | `python -m data download` |", "|---|---|---|---|"]
     for dataset in DATASETS.values():
-        lines.append(f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: {dataset.live} |")
+        lines.append(
+            f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: {dataset.live} |"
+        )
     return "\n".join(lines)
 
 
@@ -45,15 +50,21 @@ def rendered(text):
     """``text`` with the tables between their markers made anew."""
     for name, table in (("notebooks", notebook_table()), ("data", data_table())):
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text = re.sub(pattern, lambda found: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL)
+        text = re.sub(
+            pattern, lambda found: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
+        )
     return text
 
 
 def picture():
     """PNG of the volatility forecast in notebook 01."""
-    notebook = nbformat.read(ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb", as_version=4)
+    notebook = nbformat.read(
+        ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb", as_version=4
+    )
     cell = next(cell for cell in notebook.cells if "Log daily volatility: actual" in cell.source)
-    return base64.b64decode(next(output.data["image/png"] for output in cell.outputs if "data" in output))
+    return base64.b64decode(
+        next(output.data["image/png"] for output in cell.outputs if "data" in output)
+    )
 
 
 def render():

@@ -13,22 +13,36 @@ def check_prices(prices):
     Raises ValueError for dates that are unsorted, repeated or missing, repeated tickers, values that are not numbers,
     and prices that are infinite, zero or negative.
     """
-    if not isinstance(prices, pd.DataFrame) or not isinstance(prices.index, pd.DatetimeIndex) or prices.empty:
+    if (
+        not isinstance(prices, pd.DataFrame)
+        or not isinstance(prices.index, pd.DatetimeIndex)
+        or prices.empty
+    ):
         shape = getattr(prices, "shape", type(prices).__name__)
-        raise ValueError(f"prices must be a DataFrame with a DatetimeIndex, trading days × tickers, given {shape}")
+        raise ValueError(
+            f"prices must be a DataFrame with a DatetimeIndex, trading days × tickers, given {shape}"
+        )
     index = prices.index
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
-        raise ValueError("the dates must be sorted from old to new, without duplicates or missing dates (NaT)")
+        raise ValueError(
+            "the dates must be sorted from old to new, without duplicates or missing dates (NaT)"
+        )
     if not prices.columns.is_unique:
-        raise ValueError(f"tickers must be unique, given twice: {list(prices.columns[prices.columns.duplicated()])}")
+        raise ValueError(
+            f"tickers must be unique, given twice: {list(prices.columns[prices.columns.duplicated()])}"
+        )
     try:
         values = prices.to_numpy(dtype="float64", na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"prices must be numbers, given the types {sorted(set(map(str, prices.dtypes)))}") from error
+        raise ValueError(
+            f"prices must be numbers, given the types {sorted(set(map(str, prices.dtypes)))}"
+        ) from error
     if (bad := (values <= 0) | np.isinf(values)).any():
         row, column = np.argwhere(bad)[0]
         where = f"{prices.columns[column]} on {index[row]:%Y-%m-%d}"
-        raise ValueError(f"prices must be positive and finite, given {values[row, column]} for {where}")
+        raise ValueError(
+            f"prices must be positive and finite, given {values[row, column]} for {where}"
+        )
     return prices
 
 
@@ -59,11 +73,15 @@ def weekly_prices(prices):
     every = pd.period_range(weeks[0], weeks[-1], freq="W-FRI")
     last_day = prices.index.to_series().groupby(weeks).last().reindex(every)
     weekly = prices.groupby(weeks).last().reindex(every)
-    weekly.index = pd.DatetimeIndex(last_day.fillna(every.end_time.normalize().to_series(every)), name=prices.index.name)
+    weekly.index = pd.DatetimeIndex(
+        last_day.fillna(every.end_time.normalize().to_series(every)), name=prices.index.name
+    )
     if prices.index[-1] < weeks[-1].end_time.normalize():
         weekly = weekly.iloc[:-1]
     if weekly.empty:
-        raise ValueError(f"needs at least one week that is over, given {prices.index[0]:%Y-%m-%d} to {prices.index[-1]:%Y-%m-%d}")
+        raise ValueError(
+            f"needs at least one week that is over, given {prices.index[0]:%Y-%m-%d} to {prices.index[-1]:%Y-%m-%d}"
+        )
     return weekly
 
 
@@ -78,7 +96,12 @@ def returns(prices, suspect=None):
         return change
     period = prices.index.searchsorted(suspect.index)  # the row whose period contains each tick
     inside = period < len(prices)
-    bad = suspect[inside].groupby(prices.index[period[inside]]).any().reindex(prices.index, fill_value=False)
+    bad = (
+        suspect[inside]
+        .groupby(prices.index[period[inside]])
+        .any()
+        .reindex(prices.index, fill_value=False)
+    )
     return change.mask(bad)
 
 

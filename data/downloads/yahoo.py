@@ -9,8 +9,9 @@ import pandas as pd
 import yfinance
 from yfinance.exceptions import YFTickerMissingError
 
-from data import download
-from data.download import DownloadError, explain, older_rows, one_by_one, part, patiently, reject_page, store_rows
+from data.downloads import patience
+from data.downloads.patience import DownloadError, explain, one_by_one, patiently, reject_page
+from data.downloads.stored import older_rows, part, store_rows
 
 START = "1990-01-01"
 TICKERS = [  # the bundled ones
@@ -33,7 +34,10 @@ class Session(curl_cffi.requests.Session):
             response = super(Session, self).request(method, url, *arguments, **options)
             if response.content.startswith(b'{"chart":{"result":null'):
                 error = response.json()["chart"]["error"]
-                if error["code"] in ("Not Found", "Bad Request"):  # no such ticker, or not in these years
+                if error["code"] in (
+                    "Not Found",
+                    "Bad Request",
+                ):  # no such ticker, or not in these years
                     raise YFTickerMissingError(url.rpartition("/")[2], error["description"])
             response.raise_for_status()
             return response
@@ -46,7 +50,9 @@ class Session(curl_cffi.requests.Session):
         result = (response.json()["chart"]["result"] or [{}])[0]
         wants_prices = "period1" in (options.get("params") or {})
         if wants_prices and "timestamp" in result and "adjclose" not in result["indicators"]:
-            raise DownloadError("Yahoo's answer has no adjusted close (yfinance would use the close instead)")
+            raise DownloadError(
+                "Yahoo's answer has no adjusted close (yfinance would use the close instead)"
+            )
         return response
 
 
@@ -75,7 +81,9 @@ def prices(folder, partial, tickers=TICKERS, start=START):
     frames = {ticker: frame for ticker, frame in arrived.items() if frame is not None}
     missing = [ticker for ticker in arrived if ticker not in frames]
     if not frames:
-        raise DownloadError(f"Yahoo has no prices for {', '.join(missing)}", "check the spelling of the tickers")
+        raise DownloadError(
+            f"Yahoo has no prices for {', '.join(missing)}", "check the spelling of the tickers"
+        )
     report(frames, missing)
     rows = pd.concat([older[~older["symbol"].isin(frames)], *frames.values()], ignore_index=True)
     return store_rows(target, rows, "Yahoo! Finance", "date", missing=missing, failed=failed)
@@ -86,7 +94,11 @@ def history(ticker, start, session):
     stock = yfinance.Ticker(ticker, session=session)
     try:
         frame = stock.history(
-            start=start, end=str(date.today()), auto_adjust=False, actions=False, timeout=min(TIMEOUT, download.TIMEOUT)
+            start=start,
+            end=str(date.today()),
+            auto_adjust=False,
+            actions=False,
+            timeout=min(TIMEOUT, patience.TIMEOUT),
         )
     except (YFTickerMissingError, DownloadError):
         raise
@@ -104,7 +116,11 @@ def history(ticker, start, session):
 def report(frames, missing):
     """Say which stocks have no prices, and which stopped trading; nothing is padded."""
     last = {ticker: frame["date"].iloc[-1] for ticker, frame in frames.items()}
-    ended = [f"{ticker} ({day:%Y-%m-%d})" for ticker, day in last.items() if max(last.values()) - day > pd.Timedelta(days=14)]
+    ended = [
+        f"{ticker} ({day:%Y-%m-%d})"
+        for ticker, day in last.items()
+        if max(last.values()) - day > pd.Timedelta(days=14)
+    ]
     if missing:
         print(f"no prices at Yahoo, delisted or misspelt: {', '.join(missing)}")
     if ended:

@@ -10,8 +10,10 @@ from pathlib import PurePosixPath
 import pooch
 import requests
 
-from data import download
-from data.download import DownloadError, explain, patiently, progress, whole_file
+from data.downloads import patience
+from data.downloads.patience import DownloadError, explain, patiently, progress
+from data.downloads.stored import read_record
+from data.files import whole_file
 from data.source import sha256
 
 IMDB = "aclImdb_v1.tar.gz"
@@ -45,20 +47,27 @@ class Resuming:
 
     def append(self, url):
         have = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Accept-Encoding": "identity"}  # the bytes of the file, so that they can be counted
+        headers = {
+            "Accept-Encoding": "identity"
+        }  # the bytes of the file, so that they can be counted
         if have:
             headers["Range"] = f"bytes={have}-"
-        with requests.get(url, headers=headers, stream=True, timeout=download.TIMEOUT) as response:
+        with requests.get(url, headers=headers, stream=True, timeout=patience.TIMEOUT) as response:
             if response.status_code == 416:  # nothing beyond what is here: the hash decides
                 return
             response.raise_for_status()
             if "text/html" in response.headers.get("Content-Type", ""):
-                raise DownloadError("an HTML page came instead of the archive", "open the address in a browser to read it")
+                raise DownloadError(
+                    "an HTML page came instead of the archive",
+                    "open the address in a browser to read it",
+                )
             have = have if response.status_code == 206 else 0
             total = have + int(response.headers.get("Content-Length", 0))
             with (
                 open(self.part, "ab" if have else "wb") as file,
-                progress(total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem) as bar,
+                progress(
+                    total=total, initial=have, unit="B", unit_scale=True, desc=self.part.stem
+                ) as bar,
             ):
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
@@ -72,9 +81,15 @@ def retrieve(name, urls, known_hash, partial):
         try:
             part = Resuming(partial / f"{name}.part")
             return pooch.retrieve(url, known_hash, fname=name, path=partial, downloader=part), url
-        except (requests.RequestException, ValueError, DownloadError) as error:  # ValueError: the hash is wrong
+        except (
+            requests.RequestException,
+            ValueError,
+            DownloadError,
+        ) as error:  # ValueError: the hash is wrong
             troubles.append(error if isinstance(error, DownloadError) else explain(error))
-    raise DownloadError(" / ".join(dict.fromkeys(trouble.cause for trouble in troubles)), troubles[0].step)
+    raise DownloadError(
+        " / ".join(dict.fromkeys(trouble.cause for trouble in troubles)), troubles[0].step
+    )
 
 
 def imdb(folder, partial):
@@ -95,8 +110,12 @@ def glove(folder, partial, dimensions=(100,)):
     with ExitStack() as all_or_none:
         for path in progress(files, desc="unpacking", unit="file"):
             unzip_member(archive, path.name, all_or_none.enter_context(whole_file(path)))
-    known = download.read_record(folder, "glove") or {"files": {}}
-    others = [folder / name for name in known["files"] if (folder / name).is_file() and folder / name not in files]
+    known = read_record(folder, "glove") or {"files": {}}
+    others = [
+        folder / name
+        for name in known["files"]
+        if (folder / name).is_file() and folder / name not in files
+    ]
     return {"origin": url, "files": files + others}
 
 
@@ -116,14 +135,22 @@ def check_members(path, members):
 
 
 def refused(path, why):
-    return DownloadError(f"the archive {os.path.basename(path)} is refused: {why}", "do not use this file; report it")
+    return DownloadError(
+        f"the archive {os.path.basename(path)} is refused: {why}", "do not use this file; report it"
+    )
 
 
 def check_tar(path):
     """Check the members of a tar archive without unpacking it."""
     try:
         with tarfile.open(path) as archive:
-            check_members(path, ((member.name, member.size, member.isreg() or member.isdir()) for member in archive))
+            check_members(
+                path,
+                (
+                    (member.name, member.size, member.isreg() or member.isdir())
+                    for member in archive
+                ),
+            )
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DownloadError(f"the archive {os.path.basename(path)} is damaged ({error})") from error
 
@@ -133,7 +160,13 @@ def unzip_member(path, name, target):
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            check_members(path, ((info.filename, info.file_size, info.external_attr >> 28 != 0o12) for info in members))
+            check_members(
+                path,
+                (
+                    (info.filename, info.file_size, info.external_attr >> 28 != 0o12)
+                    for info in members
+                ),
+            )
             with archive.open(name) as packed, open(target, "wb") as file:
                 shutil.copyfileobj(packed, file)
     except (zipfile.BadZipFile, EOFError, KeyError) as error:

@@ -30,7 +30,9 @@ def returns_after_filing(filings, prices, days=5, delay=1):
     panel, calendar = prices.to_numpy(dtype=float), prices.index.as_unit("ns")
     filed = pd.DatetimeIndex(filings["date_filed"]).as_unit("ns")
     stock = prices.columns.get_indexer(filings["ticker"])
-    known = calendar.searchsorted(filed, side="right") - 1  # the last close on or before the filing date
+    known = (
+        calendar.searchsorted(filed, side="right") - 1
+    )  # the last close on or before the filing date
     entry = known + delay
     early, late = known < 0, entry + days >= len(calendar)
     entry = entry.clip(0, len(calendar) - 1 - days)

@@ -1,11 +1,10 @@
-"""Raw text to integer sequences for recurrent networks: plain Python and NumPy, whatever backend Keras runs on."""
+"""Raw text to integer sequences for recurrent networks: plain Python and NumPy."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 
-import keras
 import numpy as np
 
 PAD, UNKNOWN = 0, 1  # padding is masked; an unknown word is a word
@@ -20,7 +19,9 @@ def tokenize(text):
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
-    return WORD.findall(text.translate(TYPOGRAPHIC).lower().replace("<br />", " ").replace("n't", " n't"))
+    return WORD.findall(
+        text.translate(TYPOGRAPHIC).lower().replace("<br />", " ").replace("n't", " n't")
+    )
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Vocabulary:
     counts: Counter = field(default_factory=Counter, repr=False)
 
     def __post_init__(self):
-        self.index = {word: position for position, word in enumerate(self.words) if position > UNKNOWN}
+        self.index = {
+            word: position for position, word in enumerate(self.words) if position > UNKNOWN
+        }
 
     @classmethod
     def fit(cls, tokens, size=20_000):
@@ -45,8 +48,12 @@ class Vocabulary:
         """
         counts = Counter(chain.from_iterable(tokens))
         if not counts or size < 3:
-            raise ValueError(f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and {size}")
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))  # ties by name: the same on every run
+            raise ValueError(
+                f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and {size}"
+            )
+        ranked = sorted(
+            counts, key=lambda word: (-counts[word], word)
+        )  # ties by name: the same on every run
         return cls(["[pad]", "[unknown]", *ranked[: size - 2]], counts)
 
     def __len__(self):
@@ -55,7 +62,10 @@ class Vocabulary:
     def encode(self, tokens):
         """Lists of words as arrays of positions, int32, without padding; a text without words is one unknown word."""
         get = self.index.get
-        return [np.array([get(word, UNKNOWN) for word in words] or [UNKNOWN], dtype="int32") for words in tokens]
+        return [
+            np.array([get(word, UNKNOWN) for word in words] or [UNKNOWN], dtype="int32")
+            for words in tokens
+        ]
 
 
 def truncate(sequences, length, keep="both"):
@@ -63,10 +73,14 @@ def truncate(sequences, length, keep="both"):
     cuts = {
         "first": lambda sequence: sequence[:length],
         "last": lambda sequence: sequence[-length:],
-        "both": lambda sequence: np.r_[sequence[: length - length // 2], sequence[len(sequence) - length // 2 :]],
+        "both": lambda sequence: np.r_[
+            sequence[: length - length // 2], sequence[len(sequence) - length // 2 :]
+        ],
     }
     if keep not in cuts or length < 1:
-        raise ValueError(f"keep must be one of {list(cuts)} and length at least 1, given {keep!r} and {length}")
+        raise ValueError(
+            f"keep must be one of {list(cuts)} and length at least 1, given {keep!r} and {length}"
+        )
     return [sequence if len(sequence) <= length else cuts[keep](sequence) for sequence in sequences]
 
 
@@ -78,7 +92,9 @@ def pad(sequences, length=None, side="left"):
     sizes = np.array([len(sequence) for sequence in sequences], dtype=int)
     length = int(sizes.max(initial=1)) if length is None else length
     if side not in ("left", "right") or (len(sizes) and sizes.max() > length):
-        raise ValueError(f"side must be left or right and no sequence longer than {length}, given {side!r}, {sizes.max(initial=0)}")
+        raise ValueError(
+            f"side must be left or right and no sequence longer than {length}, given {side!r}, {sizes.max(initial=0)}"
+        )
     columns = np.arange(length)
     filled = columns >= length - sizes[:, None] if side == "left" else columns < sizes[:, None]
     padded = np.full((len(sizes), length), PAD, dtype="int32")
@@ -96,49 +112,21 @@ def batches_by_length(sequences, lengths, batch_size, rng=None):
     """
     sizes, batches = np.array([len(sequence) for sequence in sequences], dtype=int), []
     if sizes.max(initial=0) > max(lengths):
-        raise ValueError(f"the longest sequence has {sizes.max()} positions, the longest of the lengths is {max(lengths)}")
+        raise ValueError(
+            f"the longest sequence has {sizes.max()} positions, the longest of the lengths is {max(lengths)}"
+        )
     bucket = np.searchsorted(lengths, sizes)
     for number, length in enumerate(lengths):
         rows = np.flatnonzero(bucket == number)
         rows = rows if rng is None else rng.permutation(rows)
-        batches += [(rows[first : first + batch_size], length) for first in range(0, len(rows), batch_size)]
+        batches += [
+            (rows[first : first + batch_size], length) for first in range(0, len(rows), batch_size)
+        ]
     if rng is None or not batches:
         return batches
     batches = [batches[position] for position in rng.permutation(len(batches))]
     other = next((place for place, batch in enumerate(batches) if batch[1] != batches[0][1]), 0)
-    batches.insert(min(1, other), batches.pop(other))  # Keras takes what does not vary in two batches for fixed
+    batches.insert(
+        min(1, other), batches.pop(other)
+    )  # Keras takes what does not vary in two batches for fixed
     return batches
-
-
-class TextBatches(keras.utils.PyDataset):
-    """Batches of similar length for ``model.fit``, shuffled anew in every epoch.
-
-    ``word_dropout`` is the share of words that is replaced by the unknown word, other words in every epoch.
-    """
-
-    def __init__(self, sequences, labels, lengths, batch_size, word_dropout=0.0, seed=0):
-        super().__init__()
-        self.sequences, self.labels, self.lengths = sequences, np.asarray(labels, dtype="float32"), lengths
-        self.batch_size, self.word_dropout, self.rng = batch_size, word_dropout, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def on_epoch_end(self):
-        self.batches = batches_by_length(self.sequences, self.lengths, self.batch_size, self.rng)
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, number):
-        rows, length = self.batches[number]
-        words = pad([self.sequences[row] for row in rows], length)
-        dropped = (self.rng.random(words.shape) < self.word_dropout) & (words != PAD)
-        return np.where(dropped, UNKNOWN, words), self.labels[rows]
-
-
-def predict(model, sequences, lengths, batch_size=512):
-    """Outputs of a single-output model for ``sequences`` of any length up to the longest of ``lengths``: (samples,)."""
-    outputs = np.zeros(len(sequences), dtype="float32")
-    for rows, length in batches_by_length(sequences, lengths, batch_size):
-        batch = model.predict_on_batch(pad([sequences[row] for row in rows], length))
-        outputs[rows] = np.asarray(batch).reshape(len(rows))
-    return outputs

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
+from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use
 from utils import Windows
 
@@ -34,9 +35,8 @@ def save_windows(name, windows, features, source, **details):
     table = pa.table(columns).replace_schema_metadata({"windows": json.dumps(record)})
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.parquet"
-    partial = path.with_suffix(".partial")
-    pq.write_table(table, partial, compression="lz4", row_group_size=len(table))
-    partial.replace(path)
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary, compression="lz4", row_group_size=len(table))
     return path
 
 
@@ -53,7 +53,9 @@ def load_windows(name):
     path = FOLDER / f"{name}.parquet"
     command = "make notebooks NB=02"
     if not path.is_file():
-        raise DataError(f"{path.relative_to(ROOT)} is not there: notebook 02 writes it, run: {command}")
+        raise DataError(
+            f"{path.relative_to(ROOT)} is not there: notebook 02 writes it, run: {command}"
+        )
     try:
         table = pq.read_table(path)
         record = json.loads(table.schema.metadata[b"windows"])
@@ -63,7 +65,9 @@ def load_windows(name):
         values = [column.flatten().to_numpy().reshape(-1, steps) for column in columns]
         details = table.drop_columns(features).to_pandas()
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}") from error
+        raise DataError(
+            f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}"
+        ) from error
     check_in_use(source, DATASETS["prices"].files, path.relative_to(ROOT), command)
     print(source)
     details.attrs = {"source": source, "features": features}

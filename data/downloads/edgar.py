@@ -6,9 +6,10 @@ from datetime import date
 
 import pandas as pd
 
-from data import download
-from data.download import DownloadError, explain, older_rows, one_by_one, part, patiently, reject_page, store_rows
-from data.download_prices import TICKERS
+from data.downloads import patience
+from data.downloads.patience import DownloadError, explain, one_by_one, patiently, reject_page
+from data.downloads.stored import older_rows, part, store_rows
+from data.downloads.yahoo import TICKERS
 
 ITEMS = ("1A", "7", "7A")
 FIRST_YEAR = 2010
@@ -19,9 +20,7 @@ TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | 
 }
 BY_HAND = {name: kind for name, kind in TYPES.items() if name not in ("accession", "accepted")}
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
-NO_IDENTITY = (
-    'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
-)
+NO_IDENTITY = 'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
 
 
 def connect(identity):
@@ -39,7 +38,7 @@ def connect(identity):
     stamina.set_active(False)
     close_clients()
     HTTP_MGR.cache_mode = "Disabled"  # it would keep a page about an error for ever
-    configure_http(timeout=download.TIMEOUT)
+    configure_http(timeout=patience.TIMEOUT)
     return edgar
 
 
@@ -51,13 +50,18 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     edgar = connect(identity)
     first, last = years or (FIRST_YEAR, date.today().year)
     if first > last:
-        raise DownloadError(f"the first year, {first}, is after the last, {last}", "give the first year, then the last")
+        raise DownloadError(
+            f"the first year, {first}, is after the last, {last}",
+            "give the first year, then the last",
+        )
     target = folder / "filings_10k.parquet"
     older = older_rows(target, "filings", BY_HAND)
     done = set(older.get("accession", ()))
 
     tickers = list(dict.fromkeys(map(str.upper, tickers)))
-    found, failed = one_by_one(tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists")
+    found, failed = one_by_one(
+        tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists"
+    )
     wanted = {}
     for ticker, listed in found.items():
         for filing in listed:
@@ -65,26 +69,47 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
                 wanted.setdefault(filing.accession_no, (filing, ticker))
     arrived, failed_filings = one_by_one(
         list(wanted),
-        lambda accession: part(partial / f"{accession}.parquet", lambda: sections(edgar, *wanted[accession])),
+        lambda accession: part(
+            partial / f"{accession}.parquet", lambda: sections(edgar, *wanted[accession])
+        ),
         "filing",
         "EDGAR, filings",
     )
-    rows = pd.concat([pd.DataFrame(columns=COLUMNS).astype(TYPES), older, *arrived.values()], ignore_index=True)
+    rows = pd.concat(
+        [pd.DataFrame(columns=COLUMNS).astype(TYPES), older, *arrived.values()], ignore_index=True
+    )
     if not len(rows):
-        raise DownloadError(f"no 10-K sections {first} to {last} for {', '.join(found)}", "check the tickers and the years")
-    again = rows["accession"].isna() & rows.duplicated(["cik", "date_filed", "item"], keep="last")  # put there by hand
+        raise DownloadError(
+            f"no 10-K sections {first} to {last} for {', '.join(found)}",
+            "check the tickers and the years",
+        )
+    again = rows["accession"].isna() & rows.duplicated(
+        ["cik", "date_filed", "item"], keep="last"
+    )  # put there by hand
     rows = rows[~again].sort_values(["date_filed", "ticker", "item"])
     missing = [ticker for ticker, listed in found.items() if not listed]
     without = [accession for accession, frame in arrived.items() if not len(frame)]
-    elsewhere = [ticker for ticker, listed in found.items() if stored_elsewhere(rows, ticker, listed)]
+    elsewhere = [
+        ticker for ticker, listed in found.items() if stored_elsewhere(rows, ticker, listed)
+    ]
     if elsewhere:
-        print(f"stored under another ticker of the same company: the filings of {', '.join(elsewhere)}")
+        print(
+            f"stored under another ticker of the same company: the filings of {', '.join(elsewhere)}"
+        )
     if missing:
         print(f"no 10-K filings {first} to {last}: {', '.join(missing)}")
     if without:
         print(f"no section 1A, 7 or 7A found in: {', '.join(without)}")
     failed |= failed_filings
-    return store_rows(target, rows, "EDGAR", "date_filed", missing=missing, without_sections=without, failed=failed)
+    return store_rows(
+        target,
+        rows,
+        "EDGAR",
+        "date_filed",
+        missing=missing,
+        without_sections=without,
+        failed=failed,
+    )
 
 
 def stored_elsewhere(rows, ticker, listed):
@@ -99,8 +124,12 @@ def listing(edgar, ticker, first, last):
     def find():
         company = edgar.Company(ticker)
         if company.not_found:  # edgartools makes an empty company of a 404
-            raise DownloadError("HTTP 404 (Not Found) from data.sec.gov", download.STEPS[404])
-        return list(company.get_filings(form="10-K", amendments=False, filing_date=f"{first}-01-01:{last}-12-31"))
+            raise DownloadError("HTTP 404 (Not Found) from data.sec.gov", patience.STEPS[404])
+        return list(
+            company.get_filings(
+                form="10-K", amendments=False, filing_date=f"{first}-01-01:{last}-12-31"
+            )
+        )
 
     try:
         return patiently(find)
@@ -131,7 +160,16 @@ def sections(edgar, filing, ticker):
         raise explain(error) from error
     filed = pd.Timestamp(whole.filing_date)
     rows = [
-        (ticker, whole.cik, whole.form, filed, item, text, whole.accession_no, pd.Timestamp(accepted))
+        (
+            ticker,
+            whole.cik,
+            whole.form,
+            filed,
+            item,
+            text,
+            whole.accession_no,
+            pd.Timestamp(accepted),
+        )
         for item, text in texts.items()
         if text
     ]

@@ -1,30 +1,18 @@
-"""What all downloads share: patience with passing faults, whole files or none, one download at a time, a record.
-
-A source is a module ``data/download_*.py`` with a function that fetches into the local folder; this module knows
-nothing of any source but its name.
-"""
+"""Patience with passing faults, and a plain explanation of those that stay."""
 
 import errno
-import json
-import os
 import re
-import shutil
 import sys
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from importlib import import_module
 from urllib.parse import urlsplit
 
-import filelock
-import pandas as pd
 import tenacity
 from tqdm import tqdm
 
-from data.catalog import DATASETS
-from data.source import DataError, local_folder, sha256
+from data.source import DataError
 
 TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 5
@@ -33,16 +21,6 @@ LONGEST_WAIT = 120  # seconds; a server that asks for more gets no further reque
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses worth another attempt
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 sleep = time.sleep
-
-SOURCES = {
-    "sp500": "data.download_fred:sp500",
-    "prices": "data.download_prices:prices",
-    "macro": "data.download_fred:macro",
-    "imdb": "data.download_archives:imdb",
-    "glove": "data.download_archives:glove",
-    "filings": "data.download_filings:filings",
-}
-
 STEPS = {  # status: what to do about it
     403: "the server refuses this machine: wait, or try from another network",
     404: "the address may have changed: compare it with data/README.md",
@@ -81,100 +59,6 @@ class DownloadError(DataError):
         self.cause, self.step = cause, step
 
 
-def download(name, **options):
-    """Fetch the data set ``name`` into the local folder and return its record; ``options`` are those of its source.
-
-    Either the new files stand there whole, or nothing has changed and a DownloadError says why. Items that arrived
-    before a failure (tickers, filings, the beginning of an archive) are kept aside, and the next call goes on there.
-    """
-    module, function = SOURCES[name].split(":")
-    with locked(name) as folder:
-        partial = folder / f".{name}.partial"
-        try:
-            partial.mkdir(exist_ok=True)
-            record = getattr(import_module(module), function)(folder, partial, **options)
-            failed = record.pop("failed", {})
-            if not failed:
-                shutil.rmtree(partial)
-            record = write_record(folder, name, record)
-        except DownloadError:
-            raise
-        except Exception as error:
-            raise explain(error) from error
-    if failed:
-        causes = "; ".join(f"{item}: {cause}" for item, cause in failed.items())
-        raise DownloadError(f"{len(failed)} failed ({causes}); the others are stored", "run the command again for the rest")
-    return record
-
-
-@contextmanager
-def locked(name):
-    """The local folder, with the data set ``name`` locked against another download (the lock dies with its process)."""
-    folder = local_folder()
-    if folder is None:
-        raise DownloadError("RNN_TRADING_DATA is empty, which means no local data", "unset it, or name a folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / f".{name}.lock", timeout=0):
-            yield folder
-    except filelock.Timeout as error:
-        raise DownloadError(f"another download or removal of {name} is running", "wait for it to end") from error
-    except OSError as error:
-        raise explain(error) from error
-
-
-@contextmanager
-def whole_file(path):
-    """A temporary file beside ``path`` that takes its place only if the block ends well."""
-    temporary = path.with_name(f".{path.name}.tmp")  # of fixed name: the lock keeps others away
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def record_path(folder, name):
-    return folder / f"{name}.download.json"
-
-
-def write_record(folder, name, record):
-    """Keep what was downloaded beside the data: origin, time, licence, dates, rows, size and hash of each file."""
-    stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in record.pop("files")}
-    record = {"name": name, "downloaded": stamp, "licence": DATASETS[name].live_licence, **record, "files": files}
-    with whole_file(record_path(folder, name)) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
-    return record
-
-
-def read_record(folder, name):
-    """The record of the last download, or None."""
-    path = record_path(folder, name)
-    try:
-        return json.loads(path.read_text()) if path.is_file() else None
-    except ValueError as error:
-        raise DownloadError(f"the record {path} is damaged ({error})", "delete it; the data themselves stay") from error
-
-
-def remove(name):
-    """Delete what a download of ``name`` left; return the deleted paths. Files put there by hand stay."""
-    with locked(name) as folder:
-        record = read_record(folder, name) or {"files": {}}
-        ours = [folder / file for file, known in record["files"].items() if is_as_recorded(folder / file, known)]
-        for path in (*ours, record_path(folder, name)):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(folder / f".{name}.partial", ignore_errors=True)
-    return ours
-
-
-def is_as_recorded(path, known):
-    """Whether a file is the one that was downloaded."""
-    return path.is_file() and path.stat().st_size == known["bytes"] and sha256(path) == known["sha256"]
-
-
 def progress(items=None, **options):
     """A progress bar, for those who watch: in a log file it would be rubbish."""
     return tqdm(items, disable=None, **options)
@@ -199,35 +83,13 @@ def one_by_one(items, fetch, unit, title):
     return arrived, failed
 
 
-def part(path, fetch, longest=float("inf")):
-    """The frame ``fetch()``, or what an earlier run kept of it, unless that is older than ``longest`` seconds."""
-    if not (path.exists() and time.time() - path.stat().st_mtime < longest):
-        with whole_file(path) as temporary:
-            fetch().to_parquet(temporary, index=False)
-    return pd.read_parquet(path)
-
-
-def older_rows(path, name, types):
-    """The rows of an earlier download, with columns of these ``types`` among others, or an empty frame."""
-    try:
-        return (pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=list(types))).astype(types)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise DownloadError(f"the older {path} is damaged ({error})", f"python -m data remove {name}, or delete it") from error
-
-
-def store_rows(path, rows, origin, dates, **notes):
-    """Write a table and return its record."""
-    first, last = (f"{day:%Y-%m-%d}" for day in (rows[dates].min(), rows[dates].max()))
-    with whole_file(path) as temporary:
-        rows.to_parquet(temporary, index=False)
-    return {"origin": origin, "files": [path], "rows": len(rows), "first": first, "last": last, **notes}
-
-
 def patiently(action, *arguments, **options):
     """Call ``action``, again after a passing fault, waiting as long as the server asks, and longer each time."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_passing),
-        wait=lambda state: max(retry_after(state.outcome.exception()), 2 ** (state.attempt_number - 1)),
+        wait=lambda state: max(
+            retry_after(state.outcome.exception()), 2 ** (state.attempt_number - 1)
+        ),
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         before_sleep=announce,
         sleep=lambda seconds: sleep(seconds),
@@ -246,7 +108,9 @@ def status_of(error):
     """HTTP error status behind an error of requests, curl_cffi, httpx or edgartools, or None."""
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) if response is None else response.status_code
-    return status if status and status >= 400 else None  # a body that breaks off may still have the status 200
+    return (
+        status if status and status >= 400 else None
+    )  # a body that breaks off may still have the status 200
 
 
 def retry_after(error):
@@ -279,9 +143,13 @@ def explain(error):
             step = f"wait {wait:.0f} seconds, as the server asks, then run the command again"
         return DownloadError(f"HTTP {status} ({phrase}){host_of(error)}", step)
     if isinstance(error, OSError) and error.errno in FULL:
-        return DownloadError("no space left to write the file", "free some disk space, then run the command again")
+        return DownloadError(
+            "no space left to write the file", "free some disk space, then run the command again"
+        )
     if isinstance(error, OSError) and error.filename is not None:
-        return DownloadError(f"{error.filename}: {error.strerror}", "choose another folder with RNN_TRADING_DATA")
+        return DownloadError(
+            f"{error.filename}: {error.strerror}", "choose another folder with RNN_TRADING_DATA"
+        )
     for pattern, cause, step in CAUSES:
         if re.search(pattern, str(error)):
             return DownloadError(cause + host_of(error), step)

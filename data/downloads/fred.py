@@ -7,8 +7,9 @@ import pandas as pd
 import requests
 from pandas_datareader.fred import FredReader
 
-from data import download
-from data.download import DownloadError, explain, patiently, progress, reject_page, whole_file
+from data.downloads import patience
+from data.downloads.patience import DownloadError, explain, patiently, progress, reject_page
+from data.files import whole_file
 
 
 class Session(requests.Session):
@@ -35,17 +36,23 @@ class Reader(FredReader):
         header = response.text.partition("\n")[0].strip()
         if header.split(",")[1:] != [series]:
             raise DownloadError(f"the columns are {header!r}, expected a date and {series}")
-        if not response.content.endswith(b"\n"):  # as in every file of FRED; half a number is a number too
+        if not response.content.endswith(
+            b"\n"
+        ):  # as in every file of FRED; half a number is a number too
             raise DownloadError("the table ends within a line")
         return response.content
 
 
 def fetch(series):
     """One series as FRED serves it: frame with the column ``series``, index ``observation_date``, NaN on holidays."""
-    reader = Reader(series, start="1900-01-01", retry_count=0, timeout=download.TIMEOUT, session=Session())
+    reader = Reader(
+        series, start="1900-01-01", retry_count=0, timeout=patience.TIMEOUT, session=Session()
+    )
     frame = reader.read().rename_axis("observation_date")
     index = frame.index
-    if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
+    if not (
+        isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique
+    ):
         raise DownloadError("the dates are not sorted days")
     if frame[series].dtype != "float64" or frame[series].count() < 2:
         raise DownloadError("the values are not numbers")
@@ -74,12 +81,17 @@ def sp500(folder, partial):
     frame = fetch_all(["SP500"])["SP500"]
     if (path := folder / "SP500.csv").is_file():
         try:
-            older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis("observation_date")
+            older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis(
+                "observation_date"
+            )
             if not (older.index.is_monotonic_increasing and older.index.is_unique):
                 raise ValueError("dates must be sorted and unique")
             frame = pd.concat([older[older.index < frame.index[0]], frame])
         except (ValueError, KeyError, TypeError) as error:
-            raise DownloadError(f"the older {path} is damaged ({error})", "python -m data remove sp500, or delete it") from error
+            raise DownloadError(
+                f"the older {path} is damaged ({error})",
+                "python -m data remove sp500, or delete it",
+            ) from error
     return store(folder, {"SP500": frame}, "FRED SP500 (ten years at a time)")
 
 

@@ -1,0 +1,45 @@
+"""Downloads into the local folder: ``download(name)`` knows nothing of a source but its module and function."""
+
+import shutil
+from importlib import import_module
+
+from data.downloads.patience import DownloadError, explain
+from data.downloads.stored import locked, write_record
+
+SOURCES = {
+    "sp500": "data.downloads.fred:sp500",
+    "prices": "data.downloads.yahoo:prices",
+    "macro": "data.downloads.fred:macro",
+    "imdb": "data.downloads.archives:imdb",
+    "glove": "data.downloads.archives:glove",
+    "filings": "data.downloads.edgar:filings",
+}
+
+
+def download(name, **options):
+    """Fetch the data set ``name`` into the local folder and return its record; ``options`` are those of its source.
+
+    Either the new files stand there whole, or nothing has changed and a DownloadError says why. Items that arrived
+    before a failure (tickers, filings, the beginning of an archive) are kept aside, and the next call goes on there.
+    """
+    module, function = SOURCES[name].split(":")
+    with locked(name) as folder:
+        partial = folder / f".{name}.partial"
+        try:
+            partial.mkdir(exist_ok=True)
+            record = getattr(import_module(module), function)(folder, partial, **options)
+            failed = record.pop("failed", {})
+            if not failed:
+                shutil.rmtree(partial)
+            record = write_record(folder, name, record)
+        except DownloadError:
+            raise
+        except Exception as error:
+            raise explain(error) from error
+    if failed:
+        causes = "; ".join(f"{item}: {cause}" for item, cause in failed.items())
+        raise DownloadError(
+            f"{len(failed)} failed ({causes}); the others are stored",
+            "run the command again for the rest",
+        )
+    return record

@@ -1,0 +1,146 @@
+"""What the three steps share: settings, parts, the Dask client and the stream of tasks."""
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dask.distributed import Client, as_completed
+from tqdm import tqdm
+
+from data.files import whole_file
+from data.source import ROOT, sha256
+
+FOLDER = ROOT / "build" / "filings"
+COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
+END, UNSEEN = "\n", -1
+RULES = sorted(Path(__file__).parent.glob("*.py"))
+CODE = "".join(
+    sha256(path) for path in RULES
+)  # parts made by other rules than these are not taken for theirs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How text becomes sequences; every setting is part of the name of the files it affects."""
+
+    shortest: int = (
+        5  # words of a sentence; shorter ones, headings mostly, are left out and counted
+    )
+    longest: int = 50  # words; longer sentences are cut into equal pieces
+    min_count: int = 20  # occurrences of a phrase in the training filings
+    threshold: float = 0.5  # normalised pointwise mutual information of a phrase, from -1 to 1
+    vocabulary: int = 10_000  # entries, two of them for padding and unknown words
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tokenized parts: ``parts`` is a list of dicts with the file name and the counts of one part, in order."""
+
+    folder: Path
+    settings: Settings
+    parts: list
+    written: int  # parts written by this call; the others were there
+
+    def totals(self):
+        """The counts of all parts, as a dict."""
+        return {
+            name: sum(part[name] for part in self.parts) for name in self.parts[0] if name != "file"
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was learned from the filings before ``training_end``.
+
+    ``words``: frequent words, by frequency. ``bigrams`` and ``trigrams``: DataFrames with first, second (the parts
+    of a phrase), count, score, by the ids of their parts. ``vocabulary``: DataFrame with token and count, in the order
+    of the ids of the sequences, [pad] and [unknown] first.
+    """
+
+    training_end: str
+    words: list
+    bigrams: pd.DataFrame
+    trigrams: pd.DataFrame
+    vocabulary: pd.DataFrame
+
+    @property
+    def name(self):
+        """Changes with whatever changes a sequence."""
+        phrases = [list(frame["phrase"]) for frame in (self.bigrams, self.trigrams)]
+        return hash_of([self.words, *phrases, *self.vocabulary["token"]])
+
+
+def words_of_part(path):
+    """The words that the tokens of a part stand for, by position."""
+    return [END, *pq.read_schema(path).metadata[b"words"].decode().split("\n")]
+
+
+def known(index, part_words):
+    """For each of ``part_words`` its position in the dict ``index``, or UNSEEN."""
+    return np.array([index.get(word, UNSEEN) for word in part_words], dtype="int32")
+
+
+def dask_client(scheduler=None, workers=None):
+    """A Dask client: of the cluster at the address ``scheduler``, by default of local processes, one a core.
+
+    Close it, or use it in ``with``.
+    """
+    if scheduler:
+        return Client(scheduler)
+    options = {
+        "threads_per_worker": 1,
+        "dashboard_address": "127.0.0.1:0",
+        "silence_logs": logging.ERROR,
+    }
+    return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
+
+
+def stream(client, work, tasks, label, progress, *shared):
+    """``work(task, *shared)`` of each task, in order; at most two a worker are in flight, the next is not even read."""
+    shared = client.scatter(list(shared), broadcast=True, hash=False) if shared else []
+    tasks, finished, place_of, done, first = (
+        enumerate(tasks),
+        as_completed(loop=client.loop),
+        {},
+        {},
+        0,
+    )
+    in_flight = 2 * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    with tqdm(desc=label, unit=" parts", disable=None if progress is None else not progress) as bar:
+        while True:
+            for place, task in islice(tasks, in_flight - len(place_of)):
+                future = client.submit(work, task, *shared, pure=False)
+                place_of[future] = place
+                finished.add(future)
+            if not place_of:
+                return
+            future = next(finished)
+            done[place_of.pop(future)] = future.result()
+            future.release()
+            bar.update()
+            while first in done:
+                yield done.pop(first)
+                first += 1
+
+
+def lists(values, sizes):
+    offsets = np.r_[0, np.cumsum(sizes)].astype("int64")
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def write(table, path):
+    """A Parquet file that is complete or absent."""
+    with whole_file(path, shared=True) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def hash_of(content):
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]

@@ -1,0 +1,134 @@
+"""Step 3: sequences by the vocabulary, written once, read with ``load_sequences``."""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.catalog import DATASETS
+from data.files import whole_file
+from data.source import ROOT, DataError, Source, check_in_use
+from features.filings.common import FOLDER, hash_of, known, lists, stream, words_of_part, write
+from features.filings.phrases import join
+
+PAD, UNKNOWN = 0, 1  # as in data.text
+COMMAND = "make notebooks NB=08"  # makes the sequences anew
+
+
+def encode(corpus, model, client, source=None, progress=None):
+    """Sequences of all filings, by the vocabulary of ``model``, and ``manifest.json``; returns the manifest.
+
+    One row a section, in the order of the input file: COLUMNS, the counts of what was left out, ``sequence`` (ids,
+    where 1 is an unknown word; empty for a section without a sentence) and ``sentences`` (the ids in each sentence).
+    """
+    folder = corpus.folder.parent / "sequences"
+    folder.mkdir(parents=True, exist_ok=True)
+    joined = [
+        phrases[["first", "second"]].to_numpy() for phrases in (model.bigrams, model.trigrams)
+    ]
+    work = partial(_encode_part, corpus=corpus.folder, folder=folder, name_of_model=model.name)
+    tokens = [*model.words, *model.bigrams["phrase"], *model.trigrams["phrase"]]
+    ids = _known_or_unknown(tokens, list(model.vocabulary["token"]))
+    index = {word: position for position, word in enumerate(model.words)}
+    names = [part["file"] for part in corpus.parts]
+    results = list(stream(client, work, names, "sequences", progress, index, joined, ids))
+    parts = [{**part, "sequences": name} for part, (name, _) in zip(corpus.parts, results)]
+    settings = {**asdict(corpus.settings), "training_end": model.training_end}
+    manifest = {
+        "settings": settings,
+        "source": source,
+        "vocabulary": list(model.vocabulary["token"]),
+        "parts": parts,
+    }
+    with whole_file(folder.parent / "manifest.json", shared=True) as temporary:
+        temporary.write_text(json.dumps(manifest), encoding="utf-8")
+    return {**manifest, "written": sum(new for _, new in results)}
+
+
+def _known_or_unknown(tokens, vocabulary):
+    """The id of each of ``tokens``, and UNKNOWN at the end, where UNSEEN points."""
+    index = {token: position for position, token in enumerate(vocabulary) if position > UNKNOWN}
+    return np.array([*(index.get(token, UNKNOWN) for token in tokens), UNKNOWN], dtype="int32")
+
+
+def _split_unknown(tokens, sentence, size, joined, ids):
+    """Phrases that are not in the vocabulary as their parts again, whose ids may be known; (tokens, sentence)."""
+    parts = np.concatenate(joined)  # of the phrases, which follow the ``size`` words
+    while len(at := np.flatnonzero((tokens >= size) & (ids[tokens] == UNKNOWN))):
+        first, second = parts[tokens[at] - size].T
+        tokens[at] = first
+        tokens, sentence = (
+            np.insert(tokens, at + 1, second),
+            np.insert(sentence, at + 1, sentence[at]),
+        )
+    return tokens, sentence
+
+
+def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
+    path = folder / f"{hash_of([name, name_of_model])}.parquet"
+    if path.exists():
+        return path.name, False
+    table = pq.read_table(corpus / name)
+    part_words = words_of_part(corpus / name)
+    tokens, lengths = (
+        table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths")
+    )
+    sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
+    sentence = np.repeat(np.arange(len(lengths)), lengths)
+    tokens, sentence, _ = join(known(index, part_words)[tokens], sentence, len(index), joined)
+    tokens, sentence = _split_unknown(tokens, sentence, len(index), joined, ids)
+    lengths = np.bincount(sentence, minlength=len(lengths)).astype("int32")
+    row = np.repeat(np.arange(len(table)), sentences_of_row)
+    tokens_of_row = np.bincount(row, weights=lengths, minlength=len(table)).astype(int)
+    table = table.drop_columns(["tokens", "lengths"])
+    table = table.append_column("sequence", lists(ids[tokens], tokens_of_row))
+    table = table.append_column("sentences", lists(lengths, sentences_of_row))
+    write(table.replace_schema_metadata(None), path)
+    return path.name, True
+
+
+def read_manifest(folder=FOLDER):
+    """What ``encode`` wrote last. Raises DataError where it is absent."""
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        raise DataError(f"{path} is not there: notebook 08 writes it, run: {COMMAND}")
+    return json.loads(path.read_text())
+
+
+def load_sequences(training_end, folder=FOLDER, columns=None):
+    """All rows that ``encode`` wrote, sorted by date_filed and ticker, as a DataFrame.
+
+    ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises DataError where a file is
+    absent, or where the sequences come from other filings than those in use now, or phrases and vocabulary from a
+    training period that does not end on the date ``training_end``.
+    """
+    manifest = read_manifest(folder)
+    source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
+    dataset = DATASETS["filings"]
+    check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
+    if pd.Timestamp(fitted) != pd.Timestamp(training_end):
+        raise DataError(
+            f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but {training_end} is asked for; "
+            f"set TRAINING_END in notebook 08, then: {COMMAND}"
+        )
+    paths = [Path(folder) / "sequences" / part["sequences"] for part in manifest["parts"]]
+    try:
+        frame = pa.concat_tables(
+            [pq.read_table(path, columns=columns) for path in paths]
+        ).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"a part of the sequences is absent or damaged ({error}), run: {COMMAND}"
+        ) from error
+    frame = frame.sort_values(["date_filed", "ticker", "row"], ignore_index=True)
+    frame.attrs = {
+        "vocabulary": manifest["vocabulary"],
+        "settings": manifest["settings"],
+        "source": source,
+    }
+    return frame

@@ -1,0 +1,284 @@
+"""Metrics, intervals, tests of equal accuracy, rows and tables of scores, score files."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import psutil
+import statsmodels.api as sm
+from arch.bootstrap import StationaryBootstrap
+from scipy import stats
+from scipy.stats import rankdata
+
+from data.files import whole_file
+from data.source import ROOT
+
+
+def rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Root mean squared error of arrays (samples,), in their units."""
+    return np.sqrt(np.mean((actual - predicted) ** 2))
+
+
+def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean absolute error of arrays (samples,), in their units."""
+    return np.mean(np.abs(actual - predicted))
+
+
+def r2(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of the variance of ``actual`` (samples,) that ``predicted`` explains."""
+    return 1 - np.mean((actual - predicted) ** 2) / np.var(actual)
+
+
+def auc(actual: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve of labels 0 and 1 and any score, both (samples,).
+
+    By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
+    """
+    positive = actual > 0.5
+    positives = np.sum(positive)
+    mean_rank = rankdata(score)[positive].mean()
+    return (mean_rank - (positives + 1) / 2) / np.sum(~positive)
+
+
+def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of labels 0 and 1 (samples,) that a probability above one half gets right."""
+    return np.mean(actual == (predicted > 0.5))
+
+
+METRICS = {"rmse": rmse, "mae": mae, "r2": r2, "auc": auc, "accuracy": accuracy}
+METRIC_NAMES = {  # what tables and figures call them
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "ic": "IC",
+    "qlike": "QLIKE",
+    "crps": "CRPS",
+    "coverage": "coverage",
+    "brier": "Brier score",
+    "sharpe": "Sharpe ratio",
+    "rmse_skill": "skill (RMSE)",
+    "mae_skill": "skill (MAE)",
+    "mae_less_var": "MAE less VAR's",
+}
+
+
+def score(task, model, metric, actual, predicted, **bootstrap):
+    """One row of a score file: a metric of METRICS with its block-bootstrap interval.
+
+    ``task`` is a slug such as "next_day_close"; ``metric`` is "rmse" or "mae" (in the units of ``actual``), "r2", "auc"
+    or "accuracy" (of a probability above 0.5); ``actual`` and ``predicted`` are arrays (samples,) without missing
+    values; ``bootstrap`` holds options of ``bootstrap_interval``.
+    """
+    actual, predicted = _aligned(actual, predicted)
+    if metric not in METRICS or metric == "auc" and len(np.unique(actual > 0.5)) < 2:
+        raise ValueError(
+            f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of {np.unique(actual)[:3]}"
+        )
+    interval = bootstrap_interval(METRICS[metric], actual, predicted, **bootstrap)
+    return score_row(task, model, metric, METRICS[metric](actual, predicted), interval, len(actual))
+
+
+def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **bootstrap):
+    """Rows for an error metric and for its skill, 1 − error / error of the ``baseline`` forecast.
+
+    Skill is 1 for a perfect forecast, 0 for one as good as the baseline, negative for a worse one. Its interval
+    resamples both forecasts together, so that it is a paired comparison. Arguments and result as ``score``.
+    """
+
+    def skill(actual, predicted, baseline):
+        return 1 - METRICS[metric](actual, predicted) / METRICS[metric](actual, baseline)
+
+    arrays = _aligned(actual, predicted, baseline)
+    interval = bootstrap_interval(skill, *arrays, **bootstrap)
+    skill_row = score_row(task, model, f"{metric}_skill", skill(*arrays), interval, len(actual))
+    return [score(task, model, metric, actual, predicted, **bootstrap), skill_row]
+
+
+def score_row(task, model, metric, value, interval, n):
+    """A dict with task, model, metric, value, low, high, n: one row of a score file."""
+    value, low, high = map(float, (value, *interval))
+    return dict(task=task, model=model, metric=metric, value=value, low=low, high=high, n=int(n))
+
+
+def bootstrap_interval(
+    statistic, *arrays, dates=None, block=None, repetitions=1000, level=0.95, seed=0
+):
+    """(low, high) of ``statistic(*arrays)``: percentiles of the stationary block bootstrap (Politis and Romano 1994).
+
+    Args:
+        statistic: function of the arrays that returns a number.
+        arrays: each (samples, ...), in order of time, without missing values.
+        dates: (samples,); where given, whole dates are resampled, because what is observed on one day moves together.
+        block: mean length of a block, in samples or dates; by default the cube root of their number, the order
+            that is optimal for the variance of a mean (Politis and White 2004).
+        repetitions, seed, level: bootstrap samples, seed of their random numbers, coverage of the interval.
+
+    Raises:
+        ValueError: arrays of different length, missing or infinite values, fewer than two samples or dates.
+    """
+    arrays = [_finite(array) for array in arrays]
+    positions = np.arange(len(arrays[0])) if dates is None else np.asarray(dates)
+    if len({len(positions), *map(len, arrays)}) != 1:
+        raise ValueError(
+            f"all arrays need one length, given {[len(array) for array in (*arrays, positions)]}"
+        )
+    order = np.argsort(positions, kind="stable")
+    _, first, counts = np.unique(positions[order], return_index=True, return_counts=True)
+    if len(first) < 2:
+        raise ValueError(f"an interval needs at least two samples or dates, given {len(first)}")
+
+    def resampled(groups):
+        groups = groups.astype(int)
+        within = np.arange(counts[groups].sum()) - np.repeat(
+            np.cumsum(counts[groups]) - counts[groups], counts[groups]
+        )
+        rows = order[np.repeat(first[groups], counts[groups]) + within]
+        return statistic(*(array[rows] for array in arrays))
+
+    bootstrap = StationaryBootstrap(
+        block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed
+    )
+    draws = bootstrap.apply(resampled, repetitions)
+    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
+
+
+def diebold_mariano(actual, first, second, horizon=1, power=2):
+    """Test of equal accuracy of two forecasts (Diebold and Mariano 1995) with the loss |error| ** power.
+
+    Newey-West variance with as many lags as the cube root of the samples (at least horizon - 1), and the small-sample
+    correction of Harvey, Leybourne and Newbold (1997); equal to ``diebold_mariano_test`` of statsmodels 0.15.
+    ``actual`` and the forecasts ``first`` and ``second``, ``horizon`` steps ahead, are arrays (samples,) in order of time.
+
+    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss.
+    Raises ValueError for different lengths, missing values, or no more samples than the horizon.
+    """
+    actual, first, second = _aligned(actual, first, second)
+    count = len(actual)
+    if count <= horizon:
+        raise ValueError(f"needs more samples than the horizon {horizon}, given {count}")
+    difference = np.abs(actual - first) ** power - np.abs(actual - second) ** power
+    if np.ptp(difference) == 0:
+        raise ValueError("needs two forecasts whose losses differ, given the same loss everywhere")
+    lags = int(max(horizon - 1, np.ceil(count ** (1 / 3))))
+    fit = sm.OLS(difference, np.ones(count)).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    correction = np.sqrt((count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count)
+    statistic = float(fit.tvalues[0] * correction)
+    return statistic, float(2 * stats.t.cdf(-abs(statistic), count - 1))
+
+
+def information_coefficient(actual, predicted, dates):
+    """Spearman correlation of prediction and outcome across the stocks of each date, as a Series by date.
+
+    All arguments are (samples,), without missing values. A date on which either is constant is left out.
+    """
+    frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
+    ranks = frame.groupby(np.asarray(dates)).rank()
+    ranks -= ranks.groupby(np.asarray(dates)).transform("mean")
+    products = (
+        pd.DataFrame({"both": ranks["actual"] * ranks["predicted"], **(ranks**2)})
+        .groupby(np.asarray(dates))
+        .sum()
+    )
+    return (
+        (products["both"] / np.sqrt(products["actual"] * products["predicted"]))
+        .dropna()
+        .rename("ic")
+        .rename_axis("date")
+    )
+
+
+def mean_t_statistic(values):
+    """Mean of a series and its Newey-West t-statistic, with as many lags as the cube root of the length."""
+    values = _finite(values)
+    fit = sm.OLS(values, np.ones(len(values))).fit(
+        cov_type="HAC", cov_kwds={"maxlags": int(len(values) ** (1 / 3))}
+    )
+    return float(fit.params[0]), float(fit.tvalues[0])
+
+
+def _aligned(*arrays):
+    arrays = [_finite(array) for array in arrays]
+    if {array.shape for array in arrays} != {(len(arrays[0]),)}:
+        raise ValueError(
+            f"needs arrays of one length, each (samples,), given the shapes {[array.shape for array in arrays]}"
+        )
+    return arrays
+
+
+def _finite(array):
+    array = np.asarray(array)
+    if array.ndim == 0 or len(array) == 0 or not np.isfinite(array.astype("float64")).all():
+        raise ValueError(
+            f"needs a non-empty array without missing or infinite values, given shape {array.shape}"
+        )
+    return array
+
+
+def paired_difference(
+    statistic: Callable, actual: np.ndarray, first: np.ndarray, second: np.ndarray, **bootstrap
+) -> tuple[float, float, float]:
+    """``statistic(actual, first)`` less ``statistic(actual, second)`` as (difference, low, high).
+
+    Both forecasts, arrays (samples,), are resampled together, so that what they share cancels. ``bootstrap`` holds
+    options of ``bootstrap_interval``.
+    """
+
+    def difference(actual, first, second):
+        return statistic(actual, first) - statistic(actual, second)
+
+    arrays = _aligned(actual, first, second)
+    low, high = bootstrap_interval(difference, *arrays, **bootstrap)
+    return float(difference(*arrays)), low, high
+
+
+def peak_memory_mb() -> int:
+    """Largest resident memory of this process so far, in MB, on Linux, macOS and Windows."""
+    memory = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return round(memory.peak_wset / 2**20)
+    import resource  # does not exist on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
+
+
+def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
+    """Write ``build/results/<notebook>.json``: source, seconds and peak MB of this process, rows of ``score``."""
+    path = ROOT / "build" / "results" / f"{notebook}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result = {
+        "notebook": notebook,
+        "source": str(source),
+        "seconds": round(time.time() - psutil.Process().create_time(), 1),
+        "peak_mb": peak_memory_mb(),
+        "scores": scores,
+    }
+    content = json.dumps(result, indent=1, allow_nan=False) + "\n"
+    with whole_file(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+def score_text(row: dict) -> str:
+    """A score with its interval, "value [low, high]", with three significant digits of the value."""
+    size = np.clip(abs(row["value"]), 1e-2, 1e2)
+    digits = 2 - int(np.floor(np.log10(size)))
+    return f"{row['value']:.{digits}f} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+
+
+def score_table(scores: list[dict]) -> pd.DataFrame:
+    """Rows of ``score`` as a table: one line a task and model, one column a metric, "value [low, high]".
+
+    Lines and columns are in the order of the rows. ``pivot`` sorts, on every version of pandas, so that the order is
+    given back by ``reindex``.
+    """
+    frame = pd.DataFrame(scores)
+    frame["text"] = [score_text(row) for row in scores]
+    table = frame.pivot(index=["task", "model"], columns="metric", values="text")
+    lines = pd.MultiIndex.from_frame(frame[["task", "model"]].drop_duplicates())
+    table = table.reindex(index=lines, columns=frame["metric"].unique())
+    return table.fillna("").rename_axis(columns=None)
