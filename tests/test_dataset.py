@@ -53,9 +53,10 @@ def test_volatility_is_known_where_the_return_is():
     prices.loc["2010-08-02":"2010-08-05", "T3"] = np.nan  # one price that week, on its Friday
     prices.loc["2010-09-06":"2010-09-10", "T4"] = np.nan  # none
     prices["T5"] = 7.0  # never moves
-    volatility, known = weekly_volatility(prices), weekly_prices(prices).pct_change(
-        fill_method=None
-    ).notna()
+    volatility, known = (
+        weekly_volatility(prices),
+        weekly_prices(prices).pct_change(fill_method=None).notna(),
+    )
     pd.testing.assert_frame_equal(volatility.notna(), known)
     jump = prices.loc["2010-08-06", "T3"] / prices.loc["2010-07-30", "T3"] - 1
     assert volatility.loc["2010-08-06", "T3"] == pytest.approx(np.log(abs(jump)))

@@ -311,14 +311,10 @@ def test_the_future_changes_no_window_before_it(hostile, cut):
     )
     assert known.sum() > 1000
     for field in ("X", "y", "input_end", "target_date"):
-        np.testing.assert_array_equal(
-            getattr(before, field)[known], getattr(after, field)[still]
-        )
+        np.testing.assert_array_equal(getattr(before, field)[known], getattr(after, field)[still])
     np.testing.assert_array_equal(details["up"][known], other_details["up"][still])
     # Of inputs that end by then, but whose targets do not, some are gone and others new: those left are the same.
-    samples = [
-        pd.MultiIndex.from_arrays([part.input_end, part.ticker]) for part in (before, after)
-    ]
+    samples = [pd.MultiIndex.from_arrays([part.input_end, part.ticker]) for part in (before, after)]
     both = samples[0].intersection(samples[1])
     both = both[both.get_level_values(0) <= np.datetime64(cut)]
     X_before, X_after = (
