@@ -120,6 +120,24 @@ def values_at(frame: pd.DataFrame, dates: np.ndarray, ticker: pd.Categorical) ->
     return frame.to_numpy("float32")[rows, columns]
 
 
+def panel_windows(
+    panel: dict[str, pd.DataFrame], input_end: np.ndarray, ticker: pd.Categorical, weeks: int
+) -> np.ndarray:
+    """The last ``weeks`` of each frame of a panel for samples that end on ``input_end``: (samples, weeks, features).
+
+    float32, oldest week first, features in the order of ``panel``. Missing stays NaN.
+    Raises ValueError where a date is not in the panel, or a window would begin before it.
+    """
+    first = next(iter(panel.values()))
+    end = first.index.get_indexer(input_end)
+    if len(end) and end.min() < weeks - 1:
+        raise ValueError(f"the panel has no {weeks} weeks before every one of the dates given")
+    columns = first.columns.get_indexer(ticker.categories)[ticker.codes]
+    rows = end[:, None] + np.arange(1 - weeks, 1)
+    gathered = [frame.to_numpy("float32")[rows, columns[:, None]] for frame in panel.values()]
+    return np.stack(gathered, axis=-1)
+
+
 def save_panel(name: str, panel: dict[str, pd.DataFrame], source: Source):
     """Write ``build/dataset/<name>.parquet``, one row a week, and return its path.
 

@@ -153,3 +153,13 @@ def test_the_panel_survives_its_file(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match="is damaged"):
         dataset.load_panel("panel")
+
+
+def test_windows_of_the_panel_are_those_of_the_windows():
+    data = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10)
+    windows = data.windows
+    X = dataset.panel_windows(data.panel, windows.input_end, windows.ticker, 10)
+    assert X.shape == (len(windows), 10, 3) and X.dtype == np.float32 and np.isfinite(X).all()
+    np.testing.assert_array_equal(X[:, :, 0], windows.X[:, :, 0])
+    with pytest.raises(ValueError, match="no 60 weeks before"):
+        dataset.panel_windows(data.panel, windows.input_end, windows.ticker, 60)
