@@ -131,7 +131,9 @@ def test_make_help_lists_every_target():
     ],
 )
 def test_notebooks_under_test_cannot_reach_out(tmp_path, way):
-    """In a kernel that nbval starts, in the folder of the notebook, with the environment of these tests."""
+    """In a kernel that nbval starts, in the folder of the notebook, with the environment of these
+    tests.
+    """
     cell = nbformat.v4.new_code_cell(
         f"from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)\n{way}"
     )

@@ -1,4 +1,4 @@
-"""Render README.md from results/, notebook 01 and the data catalogue: ``python -m tools.readme``."""
+"""Render README.md from results/ and the data catalogue: ``python -m tools.readme``."""
 
 import base64
 import json
@@ -16,7 +16,9 @@ TASKS = 4  # shown of each notebook, the first ones
 
 
 def notebook_table():
-    """One line a task: the metric that most models have, in the order of the notebook (baselines first)."""
+    """One line a task: the metric that most models have, in the order of the notebook (baselines
+    first).
+    """
     lines = [
         "| notebook | task | metric | scores with 95 % intervals | seconds | MB |",
         "|---|---|---|---|---|---|",
@@ -41,7 +43,8 @@ def data_table():
     lines = ["| data set | bundled | licence | `python -m data download` |", "|---|---|---|---|"]
     for dataset in DATASETS.values():
         lines.append(
-            f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: {dataset.live} |"
+            f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: "
+            f"{dataset.live} |"
         )
     return "\n".join(lines)
 
