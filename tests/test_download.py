@@ -40,6 +40,7 @@ from data.files import whole_file
 from data.source import DataError, sha256
 
 README = Path(data_package.__file__).with_name("README.md")
+pytestmark = pytest.mark.slow
 HOSTS = (
     *(
         "fred.stlouisfed.org",

@@ -463,7 +463,11 @@ def test_results_keep_their_order_and_tasks_are_made_when_there_is_room():
     made = []
     tasks = (made.append(task) or task for task in range(8))
     with dask_client_in_process(threads=2) as client:
-        slow_first = lambda task: time.sleep(0.3 if task == 0 else 0) or task
+
+        def slow_first(task):
+            time.sleep(0.3 if task == 0 else 0)
+            return task
+
         results = stream(client, slow_first, tasks, "test", False)
         assert not made and next(results) == 0
         assert list(results) == list(range(1, 8)) and made == list(range(8))

@@ -19,12 +19,11 @@ from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tok
 from training import TextBatches, predict
 
 LENGTHS = (3, 7, 12)
-sequences_up_to = lambda longest: st.lists(
-    st.lists(st.integers(2, 99), min_size=1, max_size=longest).map(
-        lambda words: np.array(words, dtype="int32")
-    ),
-    max_size=40,
-)
+
+
+def sequences_up_to(longest):
+    words = st.lists(st.integers(2, 99), min_size=1, max_size=longest)
+    return st.lists(words.map(lambda ids: np.array(ids, dtype="int32")), max_size=40)
 
 
 @pytest.fixture
