@@ -34,9 +34,10 @@ class Dataset:
         windows: samples whose outcome is known; ``y`` is the raw return of the week that follows.
         newest: samples that end in the last week; their outcome lies ahead, so ``y`` is NaN.
         features: names of the last axis of ``windows.X``: "return", "rank", "path".
-        outcomes: one row a sample of ``windows``: "up" and "beats_median" (0 or 1), "delayed_return" (NaN where the
-            trade cannot be made), "forward_volatility" (log of the root mean square daily return).
-        panel: feature -> frame, weeks × tickers: "return", clipped, "volatility" and "market", its mean over stocks.
+        outcomes: one row a sample of ``windows``: "up" and "beats_median" (0 or 1),
+            "delayed_return" (NaN where the trade cannot be made), "forward_volatility" (log of the
+            root mean square daily return).
+        panel: feature -> frame, weeks × tickers, as of ``volatility_panel``.
         limits: (lowest, highest) return of the clipped inputs.
     """
 
@@ -51,13 +52,15 @@ class Dataset:
 def make_dataset(
     prices: pd.DataFrame, training_end: str | pd.Timestamp, weeks: int = 52, clip: float = 0.001
 ) -> Dataset:
-    """Daily prices, trading days × tickers, as samples that leak nothing: what notebook 02 shows step by step.
+    """Daily prices, trading days × tickers, as samples that leak nothing: what notebook 02 shows
+    step by step.
 
-    ``weeks`` is the length of a window. The share ``clip`` of the returns before ``training_end`` lies beyond either
-    limit to which inputs are clipped; outcomes are raw. Ranks compare all stocks with a complete window.
+    ``weeks`` is the length of a window. The share ``clip`` of the returns before ``training_end``
+    lies beyond either limit to which inputs are clipped; outcomes are raw. Ranks compare all stocks
+    with a complete window.
 
-    Raises ValueError as ``check_prices``, and where no return is known before ``training_end`` or no window with a
-    known outcome is complete.
+    Raises ValueError as ``check_prices``, and where no return is known before ``training_end`` or
+    no window with a known outcome is complete.
     """
     check_prices(prices)
     suspect = suspect_ticks(prices)
@@ -101,48 +104,96 @@ def make_dataset(
 def volatility_panel(
     prices: pd.DataFrame, suspect: pd.DataFrame, limits: tuple[float, float]
 ) -> dict[str, pd.DataFrame]:
-    """Inputs of a forecast of volatility, each weeks × tickers, missing where a return is missing or suspect.
+    """Inputs of a forecast of volatility, each weeks × tickers, missing where a return is missing
+    or suspect.
 
-    "return" is clipped to ``limits``; "volatility" is that of ``weekly_volatility``; "market" is its mean over the
-    stocks of the week, the same for all of them.
+    "return" is clipped to ``limits``; "volatility" is that of ``weekly_volatility``;
+    "market_return" and "market_volatility" are the means over the stocks of the week, the same for
+    all of them; "excess_volatility" is a stock's own less the market's.
     """
-    change = returns(weekly_prices(prices), suspect)
+    change = returns(weekly_prices(prices), suspect).clip(*limits)
     volatility = weekly_volatility(prices, suspect)
-    nothing = volatility * 0.0  # zero where the volatility is known
-    market = nothing.add(volatility.mean(axis=1), axis=0)
-    return {"return": change.clip(*limits), "volatility": volatility, "market": market}
+    zero = volatility * 0.0  # missing where the volatility is
+    market = zero.add(volatility.mean(axis=1), axis=0)
+    return {
+        "return": change,
+        "market_return": zero.add(change.mean(axis=1), axis=0),
+        "volatility": volatility,
+        "market_volatility": market,
+        "excess_volatility": volatility - market,
+    }
 
 
 def values_at(frame: pd.DataFrame, dates: np.ndarray, ticker: pd.Categorical) -> np.ndarray:
-    """Values of a frame, dates × tickers, for samples with these dates and tickers: float32, (samples,)."""
+    """Values of a frame, dates × tickers, for samples with these dates and tickers: float32,
+    (samples,).
+    """
     rows = frame.index.get_indexer(dates)
     columns = frame.columns.get_indexer(ticker.categories)[ticker.codes]
     return frame.to_numpy("float32")[rows, columns]
 
 
-def panel_windows(
-    panel: dict[str, pd.DataFrame], input_end: np.ndarray, ticker: pd.Categorical, weeks: int
-) -> np.ndarray:
-    """The last ``weeks`` of each frame of a panel for samples that end on ``input_end``: (samples, weeks, features).
+class LazyWindows:
+    """The last ``weeks`` of each frame of a panel, for samples: gathered when they are asked for.
 
-    float32, oldest week first, features in the order of ``panel``. Missing stays NaN.
-    Raises ValueError where a date is not in the panel, or a window would begin before it.
+    ``windows[rows]``, with a slice, a mask or positions, is an array (samples, weeks, features),
+    float32, oldest week first, features in the order of ``panel``; so memory holds the panel once,
+    however long the windows are. Missing stays NaN.
+
+    Args:
+        panel: feature -> frame, weeks × tickers, all of the same shape.
+        input_end: last date of each sample, (samples,).
+        ticker: Categorical of the samples; its categories are columns of the panel.
+        weeks: length of a window.
+
+    Raises ValueError where a date or a ticker is not in the panel, or a window would begin before
+    it.
     """
-    first = next(iter(panel.values()))
-    end = first.index.get_indexer(input_end)
-    if len(end) and end.min() < weeks - 1:
-        raise ValueError(f"the panel has no {weeks} weeks before every one of the dates given")
-    columns = first.columns.get_indexer(ticker.categories)[ticker.codes]
-    rows = end[:, None] + np.arange(1 - weeks, 1)
-    gathered = [frame.to_numpy("float32")[rows, columns[:, None]] for frame in panel.values()]
-    return np.stack(gathered, axis=-1)
+
+    def __init__(
+        self,
+        panel: dict[str, pd.DataFrame],
+        input_end: np.ndarray,
+        ticker: pd.Categorical,
+        weeks: int,
+    ):
+        first = next(iter(panel.values()))
+        self.values = np.stack([frame.to_numpy("float32").T for frame in panel.values()], axis=-1)
+        self.end = first.index.get_indexer(input_end)
+        self.stock = first.columns.get_indexer(ticker.categories)[ticker.codes]
+        self.steps = np.arange(1 - weeks, 1)
+        if len(self.end) and (self.end.min() < weeks - 1 or self.stock.min() < 0):
+            raise ValueError(
+                f"the panel has no {weeks} weeks of every ticker before every date given"
+            )
+        self.shape = (len(self.end), weeks, len(panel))
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self.values[self.stock[rows][:, None], self.end[rows][:, None] + self.steps]
+
+
+def standardised(
+    panel: dict[str, pd.DataFrame], before: object
+) -> tuple[dict[str, pd.DataFrame], dict[str, tuple[float, float]]]:
+    """The frames of a panel less the mean and over the standard deviation of the weeks before a
+    date, and these: feature -> (mean, deviation).
+    """
+    scale, scaled = {}, {}
+    for feature, frame in panel.items():
+        known = frame[frame.index < pd.Timestamp(before)].to_numpy()
+        scale[feature] = float(np.nanmean(known)), float(np.nanstd(known)) or 1.0
+        scaled[feature] = (frame - scale[feature][0]) / scale[feature][1]
+    return scaled, scale
 
 
 def save_panel(name: str, panel: dict[str, pd.DataFrame], source: Source):
     """Write ``build/dataset/<name>.parquet``, one row a week, and return its path.
 
-    ``panel`` maps features to frames, weeks × tickers, of the same shape; each becomes a column of lists, float32.
-    The ``source`` record travels in the file. The file is complete or absent.
+    ``panel`` maps features to frames, weeks × tickers, of the same shape; each becomes a column of
+    lists, float32. The ``source`` record travels in the file. The file is complete or absent.
     """
     first = next(iter(panel.values()))
     columns = {"date": pa.array(first.index.to_numpy())}
@@ -171,9 +222,10 @@ def load_panel(name: str) -> dict[str, pd.DataFrame]:
 def save_windows(name, windows, features, source, **details):
     """Write ``build/dataset/<name>.parquet``, one row a sample, and return its path.
 
-    Columns: ``input_end`` and ``target_date``, ``ticker``, ``forward_return`` (``windows.y``), each of ``details``
-    (name=array of one value a sample), and each of ``features`` (names of the last axis of ``windows.X``) as a list of
-    fixed length, float32, oldest step first. The ``source`` record travels in the file. The file is complete or absent.
+    Columns: ``input_end`` and ``target_date``, ``ticker``, ``forward_return`` (``windows.y``), each
+    of ``details`` (name=array of one value a sample), and each of ``features`` (names of the last
+    axis of ``windows.X``) as a list of fixed length, float32, oldest step first. The ``source``
+    record travels in the file. The file is complete or absent.
     """
     columns = {
         "input_end": windows.input_end,
@@ -190,14 +242,18 @@ def save_windows(name, windows, features, source, **details):
 
 
 def load_windows(name):
-    """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one line.
+    """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one
+    line.
 
-    ``windows`` is a utils.Windows whose ``y`` is the raw forward return; ``details`` is a DataFrame with one row a
-    sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the other columns of the
-    file. ``details.attrs`` holds "source" and "features" (the names of the last axis of ``windows.X``).
+    ``windows`` is a utils.Windows whose ``y`` is the raw forward return; ``details`` is a DataFrame
+    with one row a
+    sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the
+    other columns of the file. ``details.attrs`` holds "source" and "features" (the names of the
+    last axis of ``windows.X``).
 
-    Raises DataError if the file is absent or damaged, or was made from other prices than those in use now: from local
-    ones where the bundled ones are used, the other way round, or from another local file.
+    Raises DataError if the file is absent or damaged, or was made from other prices than those in
+    use now: from local ones where the bundled ones are used, the other way round, or from another
+    local file.
     """
     table, record = _read(name, "windows")
     source, features = Source(record["source"]), record["features"]
@@ -227,7 +283,9 @@ def _write(name, columns, metadata):
 
 
 def _read(name, kind):
-    """(table, record) of a file in FOLDER, or DataError where it is absent, damaged, or made from other prices."""
+    """(table, record) of a file in FOLDER, or DataError where it is absent, damaged, or made from
+    other prices.
+    """
     path = FOLDER / f"{name}.parquet"
     command = "make notebooks NB=02"
     if not path.is_file():

@@ -1,4 +1,6 @@
-"""Scores of forecasts for a panel: all stocks of a week move together, so whole weeks are resampled and paired."""
+"""Scores of forecasts for a panel: all stocks of a week move together, so whole weeks are resampled
+and paired.
+"""
 
 import numpy as np
 import pandas as pd
@@ -11,16 +13,18 @@ from scores import bootstrap_interval, information_coefficient, mean_t_statistic
 def smallest_effect(standard_error: float, power: float = 0.8, level: float = 0.05) -> float:
     """Smallest true effect that a two-sided test at ``level`` finds with probability ``power``.
 
-    In the units of ``standard_error``, for an estimate that is about normal (Cohen 1988, Statistical Power Analysis).
+    In the units of ``standard_error``, for an estimate that is about normal (Cohen 1988,
+    Statistical Power Analysis).
     """
     return (norm.ppf(1 - level / 2) + norm.ppf(power)) * standard_error
 
 
 def qlike(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """QLIKE loss of forecasts of the log volatility, all (samples,): zero if right, dearer if too low.
+    """QLIKE loss of forecasts of the log volatility, all (samples,): zero if right, dearer if too
+    low.
 
-    With variances: actual / predicted - log(actual / predicted) - 1 (Patton 2011, Volatility forecast comparison using
-    imperfect volatility proxies, Journal of Econometrics).
+    With variances: actual / predicted - log(actual / predicted) - 1 (Patton 2011, Volatility
+    forecast comparison using imperfect volatility proxies, Journal of Econometrics).
     """
     log_ratio = 2 * (np.asarray(actual, dtype="float64") - predicted)
     return np.exp(log_ratio) - log_ratio - 1
@@ -40,7 +44,8 @@ def volatility_rows(
 ) -> list[dict]:
     """Rows of a score file for forecasts of the log volatility, all (samples,): R² and mean QLIKE.
 
-    Intervals resample whole weeks in blocks. R² is that of ``scores.r2``, relative to the mean of ``actual``.
+    Intervals resample whole weeks in blocks. R² is that of ``scores.r2``, relative to the mean of
+    ``actual``.
     """
     actual, predicted = (np.asarray(values, dtype="float64") for values in (actual, predicted))
     values = {"one": 1.0, "y": actual, "y2": actual**2, "e2": (actual - predicted) ** 2}
@@ -55,7 +60,9 @@ def volatility_rows(
 
 
 def mean_row(task: str, model: str, metric: str, values: np.ndarray, dates: np.ndarray) -> dict:
-    """Row of a score file for the mean of ``values`` (samples,), with whole weeks resampled in blocks."""
+    """Row of a score file for the mean of ``values`` (samples,), with whole weeks resampled in
+    blocks.
+    """
     sums = pd.Series(np.asarray(values, dtype="float64")).groupby(np.asarray(dates))
     sums = sums.agg(["sum", "count"])
     interval = bootstrap_interval(
@@ -73,11 +80,13 @@ def direction_rows(
     dates: np.ndarray,
     brier: bool = True,
 ) -> list[dict]:
-    """Rows for one forecast of a direction: AUC, accuracy, Brier score and mean weekly IC, intervals over weeks.
+    """Rows for one forecast of a direction: AUC, accuracy, Brier score and mean weekly IC,
+    intervals over weeks.
 
-    All arrays are (samples,), ordered by ``dates``: ``actual`` is 0 or 1, ``predicted`` a probability, ``returns`` what
-    the IC is measured against. Without ``brier`` only the order of ``predicted`` and its side of one half count. The IC
-    is left out for a forecast that is constant within weeks.
+    All arrays are (samples,), ordered by ``dates``: ``actual`` is 0 or 1, ``predicted`` a
+    probability, ``returns`` what the IC is measured against. Without ``brier`` only the order of
+    ``predicted`` and its side of one half count. The IC is left out for a forecast that is constant
+    within weeks.
     """
     rows = [auc_row(task, model, actual, predicted, dates)]
     rows.append(mean_row(task, model, "accuracy", (predicted > 0.5) == (actual > 0.5), dates))
@@ -107,10 +116,11 @@ def auc_row(
 def auc_by_weeks(
     actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Concordant pairs (weeks of the risers × weeks of the fallers), and the number of each by week.
+    """Concordant pairs (weeks of the risers × weeks of the fallers), and the number of each by
+    week.
 
-    Counted once, they give the AUC of any selection of weeks: how often does a stock that rose in the one week have a
-    higher forecast than a stock that fell in the other?
+    Counted once, they give the AUC of any selection of weeks: how often does a stock that rose in
+    the one week have a higher forecast than a stock that fell in the other?
     """
     week = np.unique(dates, return_inverse=True)[1]
     up, weeks = actual > 0.5, week.max() + 1
@@ -126,12 +136,14 @@ def auc_by_weeks(
 def pesaran_timmermann(
     actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
 ) -> tuple[float, float]:
-    """Does the predicted direction go with the actual one? (covariance of the two signs, its t-statistic).
+    """Does the predicted direction go with the actual one? (covariance of the two signs, its
+    t-statistic).
 
-    ``actual`` and ``predicted``, (samples,), are positive for "up". The covariance is averaged by week, with a
-    Newey-West t-statistic, so that the stocks of a week count as one observation; NaN if all predictions are alike.
-    Source: Pesaran and Timmermann (1992), Journal of Business and Economic Statistics, and (2009), Journal of the
-    American Statistical Association, for the version that allows for dependence.
+    ``actual`` and ``predicted``, (samples,), are positive for "up". The covariance is averaged by
+    week, with a Newey-West t-statistic, so that the stocks of a week count as one observation; NaN
+    if all predictions are alike. Source: Pesaran and Timmermann (1992), Journal of Business and
+    Economic Statistics, and (2009), Journal of the American Statistical Association, for the
+    version that allows for dependence.
     """
     up, forecast = (np.asarray(values) > 0 for values in (actual, predicted))
     if forecast.all() or not forecast.any():
@@ -143,11 +155,13 @@ def pesaran_timmermann(
 def mantel(
     distances: np.ndarray, others: np.ndarray, draws: int = 999, seed: int = 0
 ) -> tuple[float, np.ndarray, float]:
-    """Do two sets of distances between the same things agree? (rank correlation, its draws by chance, p value).
+    """Do two sets of distances between the same things agree? (rank correlation, its draws by
+    chance, p value).
 
-    ``distances`` and ``others`` are condensed as by ``scipy.spatial.distance.pdist``: (pairs,). Chance gives the names
-    of the things at random; the p value is one-sided, for a positive correlation. Source: Mantel (1967), The detection
-    of disease clustering and a generalized regression approach, Cancer Research.
+    ``distances`` and ``others`` are condensed as by ``scipy.spatial.distance.pdist``: (pairs,).
+    Chance gives the names of the things at random; the p value is one-sided, for a positive
+    correlation. Source: Mantel (1967), The detection of disease clustering and a generalized
+    regression approach, Cancer Research.
     """
     ranks = squareform(rankdata(distances))
     fixed = rankdata(others)

@@ -1,4 +1,6 @@
-"""The data set of notebook 02 in one call: volatility by hand, newest windows, delistings, one stock, no future."""
+"""The data set of notebook 02 in one call: volatility by hand, newest windows, delistings, one
+stock, no future.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +8,9 @@ import pytest
 
 from data.source import DataError, Source
 from features import dataset
-from features.dataset import make_dataset, values_at
+from features.dataset import LazyWindows, make_dataset, values_at
 from features.panel import weekly_prices, weekly_volatility, with_next_week
+from utils import make_panel_windows
 
 DAYS = pd.bdate_range("2009-01-01", "2012-12-28", name="date")
 TRAINING_END = "2011-06-01"
@@ -90,12 +93,14 @@ def test_the_newest_windows_lie_ahead():
 
 
 def test_a_sample_comes_with_its_week():
-    """What is an outcome now was an input a week later, except where the rule for suspect ticks says otherwise."""
+    """What is an outcome now was an input a week later, except where the rule for suspect ticks
+    says otherwise.
+    """
     data = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10)
     later = values_at(data.panel["volatility"], data.windows.target_date, data.windows.ticker)
     np.testing.assert_array_equal(later, data.outcomes["forward_volatility"])
     market = data.panel["volatility"].mean(axis=1)
-    row = data.panel["market"].iloc[50].dropna()
+    row = data.panel["market_volatility"].iloc[50].dropna()
     np.testing.assert_allclose(row, market.iloc[50])
 
 
@@ -144,7 +149,7 @@ def test_the_panel_survives_its_file(tmp_path, monkeypatch):
     panel = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10).panel
     path = dataset.save_panel("panel", panel, SOURCE)
     loaded = dataset.load_panel("panel")
-    assert list(loaded) == ["return", "volatility", "market"]
+    assert list(loaded) == list(panel)
     for feature, frame in panel.items():
         expected = frame.astype("float32")
         pd.testing.assert_frame_equal(loaded[feature], expected, check_freq=False)
@@ -155,11 +160,30 @@ def test_the_panel_survives_its_file(tmp_path, monkeypatch):
         dataset.load_panel("panel")
 
 
-def test_windows_of_the_panel_are_those_of_the_windows():
+def test_lazy_windows_are_those_of_the_windows():
     data = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10)
     windows = data.windows
-    X = dataset.panel_windows(data.panel, windows.input_end, windows.ticker, 10)
-    assert X.shape == (len(windows), 10, 3) and X.dtype == np.float32 and np.isfinite(X).all()
-    np.testing.assert_array_equal(X[:, :, 0], windows.X[:, :, 0])
-    with pytest.raises(ValueError, match="no 60 weeks before"):
-        dataset.panel_windows(data.panel, windows.input_end, windows.ticker, 60)
+    lazy = LazyWindows(data.panel, windows.input_end, windows.ticker, 10)
+    assert lazy.shape == (len(windows), 10, 5) and len(lazy) == len(windows)
+    everything = lazy[:]
+    assert everything.dtype == np.float32 and np.isfinite(everything).all()
+    np.testing.assert_array_equal(everything[:, :, 0], windows.X[:, :, 0])
+    in_memory = make_panel_windows(data.panel, 10)
+    both = np.flatnonzero(windows.ticker == "T3")[:-1]
+    rows = np.flatnonzero(in_memory.ticker == "T3")[: len(both)]
+    np.testing.assert_array_equal(lazy[both], in_memory.X[rows])
+    mask = np.arange(len(windows)) % 7 == 0
+    np.testing.assert_array_equal(lazy[mask], everything[mask])
+    with pytest.raises(ValueError, match="no 60 weeks of every ticker"):
+        LazyWindows(data.panel, windows.input_end, windows.ticker, 60)
+
+
+def test_the_scale_is_that_of_the_training_weeks():
+    panel = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10).panel
+    scaled, scale = dataset.standardised(panel, TRAINING_END)
+    known = scaled["volatility"][scaled["volatility"].index < TRAINING_END].to_numpy()
+    assert np.nanmean(known) == pytest.approx(0, abs=1e-9)
+    assert np.nanstd(known) == pytest.approx(1)
+    mean, deviation = scale["volatility"]
+    back = scaled["volatility"] * deviation + mean
+    np.testing.assert_allclose(back, panel["volatility"])

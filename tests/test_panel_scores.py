@@ -1,4 +1,6 @@
-"""Scores of a panel: equal to the plain ones on all samples, intervals that resample weeks, tests at their level."""
+"""Scores of a panel: equal to the plain ones on all samples, intervals that resample weeks, tests
+at their level.
+"""
 
 import numpy as np
 import pytest
