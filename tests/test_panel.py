@@ -468,7 +468,7 @@ def run_direction(windows, until, panel=None, **parameters):
 def test_full_scores_come_from_the_same_notebooks():
     for path in (ROOT / "results" / "full").glob("0[34]_*.json"):
         full, bundled = (
-            json.loads((ROOT / "results" / kind / path.name).read_text())
+            json.loads((ROOT / "results" / kind / path.name).read_text(encoding="utf-8"))
             for kind in ("full", "bundled")
         )
         tasks = [
