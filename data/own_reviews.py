@@ -1,0 +1,77 @@
+"""Labelled texts of a reader: an unpacked archive, a CSV with review and sentiment, or one with
+text and label.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from data.checks import ContractError, as_labels, check_texts
+from data.source import damaged
+
+NAMES = {"review": "text", "sentiment": "label"}
+RATING = re.compile(r"\d+_(\d+)\.txt")
+
+
+def read_local_reviews(path: Path) -> pd.DataFrame:
+    """``text`` and ``label`` (0, 1) of the local file or folder; ``half`` too where it is the
+    Stanford archive.
+
+    Raises DataError naming the file, the row, what was found and what is needed.
+    """
+    if path.is_dir():
+        return read_folder(path)
+    if path.name.endswith(".tar.gz"):
+        from data.imdb import read_archive
+
+        return read_archive(path)
+    return read_table(path)
+
+
+def read_folder(folder: Path) -> pd.DataFrame:
+    """The labelled reviews of an unpacked ``aclImdb/``: train and test, pos and neg."""
+    rows = []
+    for half in ("train", "test"):
+        for sentiment, label in (("pos", 1), ("neg", 0)):
+            for file in sorted((folder / half / sentiment).glob("*.txt")):
+                match = RATING.fullmatch(file.name)
+                if not match or (int(match[1]) >= 7) != bool(label):
+                    raise damaged(
+                        file, f"is filed as {sentiment}; needs a name such as 0_9.txt", "imdb"
+                    )
+                try:
+                    rows.append((file.read_text(encoding="utf-8"), label, half))
+                except UnicodeDecodeError as error:
+                    raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
+    reviews = pd.DataFrame(rows, columns=["text", "label", "half"])
+    found = reviews.groupby(["half", "label"]).size()
+    if len(found) < 4:
+        raise damaged(
+            folder, f"needs pos and neg reviews under train and test, found {len(reviews)}", "imdb"
+        )
+    return reviews
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV in UTF-8 with the columns text and label, or review and sentiment."""
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig").rename(columns=str.lower)
+    except (ValueError, OSError) as error:
+        raise damaged(path, f"cannot be read as CSV in UTF-8 ({error})", "imdb") from error
+    table = table.rename(columns=NAMES)
+    if not {"text", "label"} <= set(table):
+        found = ", ".join(map(str, table.columns[:6]))
+        raise damaged(
+            path, f"needs the columns text, label (or review, sentiment), has {found}", "imdb"
+        )
+    try:
+        labels, texts = as_labels(table["label"]), check_texts(table["text"])
+    except ContractError as error:
+        raise damaged(path, str(error), "imdb") from error
+    least = pd.DataFrame({"text": texts, "label": labels}).drop_duplicates("text")
+    if (fewest := least["label"].value_counts().min()) < 13 or least["label"].nunique() < 2:
+        raise damaged(
+            path, f"has {fewest} different texts of one label, at least 13 are needed", "imdb"
+        )
+    return pd.DataFrame({"text": texts, "label": labels})
