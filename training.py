@@ -179,3 +179,58 @@ def predict(model, sequences, lengths, batch_size=512):
         batch = model.predict_on_batch(pad([sequences[row] for row in rows], length))
         outputs[rows] = np.asarray(batch).reshape(len(rows))
     return outputs
+
+
+class WindowBatches(keras.utils.PyDataset):
+    """Batches for a model with several inputs and outputs, each gathered when it is needed.
+
+    For ``model.fit`` and ``model.predict``: memory holds one batch of windows, however many samples
+    there are.
+
+    Args:
+        inputs: name of an input -> array or ``features.dataset.LazyWindows``, (samples, ...).
+        targets: name of an output -> array (samples,); None for prediction.
+        rows: slice or positions of the samples to use; by default all.
+        batch_size: samples of a batch.
+        seed: draw the samples in a new order in every epoch, from this seed; None keeps the order,
+            as prediction needs it.
+        steps: batches of an epoch; by default as many as use each sample once. With a seed, an
+            epoch goes on where the last one ended, so that each sample comes equally often.
+    """
+
+    def __init__(
+        self,
+        inputs: dict,
+        targets: dict | None = None,
+        rows: slice | np.ndarray | None = None,
+        batch_size: int = 2048,
+        seed: int | None = None,
+        steps: int | None = None,
+    ):
+        super().__init__()
+        self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
+        samples = len(next(iter(inputs.values())))
+        self.rows = np.arange(samples)[slice(None) if rows is None else rows]
+        self.random = None if seed is None else np.random.default_rng(seed)
+        self.steps = steps or -(-len(self.rows) // batch_size)
+        self.order = self.rows if self.random is None else self.rows[:0]
+        self._draw()
+
+    def on_epoch_end(self) -> None:
+        if self.random is not None:
+            self.order = self.order[self.steps * self.batch_size :]
+            self._draw()
+
+    def _draw(self) -> None:
+        while self.random is not None and len(self.order) < self.steps * self.batch_size:
+            self.order = np.concatenate([self.order, self.random.permutation(self.rows)])
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, number: int) -> tuple:
+        rows = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        batch = {name: values[rows] for name, values in self.inputs.items()}
+        if self.targets is None:
+            return (batch,)
+        return batch, {name: values[rows] for name, values in self.targets.items()}

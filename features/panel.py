@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+SMALLEST_VOLATILITY = 1e-4  # one basis point a day
+
 
 def check_prices(prices):
     """Return ``prices``, trading days × tickers, NaN where there is no price, or say what is wrong
@@ -156,3 +158,42 @@ def ranks_by_date(X, dates):
         ranked[start:end] = (rankdata(X[start:end], axis=0) - 0.5) / (end - start) - 0.5
     ranked *= np.sqrt(12)
     return ranked
+
+
+def weekly_volatility(prices: pd.DataFrame, suspect: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Log of the root mean square daily return in each week that is over: weeks × tickers.
+
+    Rows and missing values are those of ``returns(weekly_prices(prices), suspect)``: with
+    ``suspect`` (boolean, as ``prices``) the weeks of suspect ticks are missing too, for inputs,
+    never for an outcome. Daily returns are simple ones, 0.01 is one percent, from the last known
+    price; the first of a week comes from the last close of the week before. A week without movement
+    has the log of ``SMALLEST_VOLATILITY``, because the log of zero is infinite.
+
+    Raises ValueError as ``weekly_prices``. Source: Andersen and Bollerslev (1998), Answering the
+    skeptics: yes, standard volatility models do provide accurate forecasts, International Economic
+    Review.
+    """
+    weekly = weekly_prices(prices)
+    daily = returns(prices.ffill()).where(prices.notna())
+    mean_square = (daily**2).groupby(prices.index.to_period("W-FRI")).mean()
+    mean_square = mean_square.reindex(weekly.index.to_period("W-FRI")).set_axis(weekly.index)
+    volatility = 0.5 * np.log(mean_square.clip(lower=SMALLEST_VOLATILITY**2))
+    return volatility.where(returns(weekly, suspect).notna())
+
+
+def delayed_returns(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return of each week for who trades a day late: weeks × tickers.
+
+    From the close one trading day after the week before has ended to the close one trading day
+    after this week has ended. Missing where either price is, and in the last week if the data end
+    with it. Raises ValueError as ``weekly_prices``.
+    """
+    return returns(prices.shift(-1).reindex(weekly_prices(prices).index))
+
+
+def with_next_week(frame: pd.DataFrame) -> pd.DataFrame:
+    """Weeks × tickers with one more row, missing, for the week that lies ahead; it is stamped with
+    its Friday.
+    """
+    ahead = (frame.index[-1].to_period("W-FRI") + 1).end_time.normalize()
+    return frame.reindex(frame.index.append(pd.DatetimeIndex([ahead], name=frame.index.name)))

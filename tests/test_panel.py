@@ -19,7 +19,14 @@ from notebook_code import functions
 import utils
 from data.source import ROOT, DataError, Source
 from features import dataset
-from features.panel import check_prices, ranks_by_date, returns, suspect_ticks, weekly_prices
+from features.panel import (
+    check_prices,
+    delayed_returns,
+    ranks_by_date,
+    returns,
+    suspect_ticks,
+    weekly_prices,
+)
 
 SOURCE = Source(
     name="prices",
@@ -69,16 +76,11 @@ def run_cells(number, until, parameters, without=(), **replaced):
 
 
 def build_dataset(prices):
-    """What notebook 02 would write for these prices: (weekly windows, details), (daily windows,
-    details).
+    """What notebook 02 would write for these prices: "weekly" and "newest", each (windows,
+    details), and "panel".
     """
     prices.attrs["source"] = SOURCE
     saved = {}
-
-    def load(field="adj_close"):
-        if field != "adj_close":
-            raise DataError("no volume")
-        return prices
 
     def save(name, windows, features, source, **details):
         saved[name] = windows, dict(details, features=list(features))
@@ -86,9 +88,12 @@ def build_dataset(prices):
         return path
 
     parameters = {"VALIDATION_START": VALIDATION}
-    run_cells(
-        "02", "## What would have gone wrong", parameters, load_stock_prices=load, save_windows=save
-    )
+    replaced = {
+        "load_stock_prices": lambda: prices,
+        "save_windows": save,
+        "save_panel": lambda name, panel, source: saved.update({name: panel}),
+    }
+    run_cells("02", "## What would have gone wrong", parameters, **replaced)
     return saved
 
 
@@ -249,9 +254,7 @@ def test_hostile_panel_gives_sound_windows(hostile):
         and np.isfinite(windows.y).all()
         and details["features"] == ["return", "rank", "path"]
     )
-    assert {part.X.dtype for part, _ in saved.values()} == {np.dtype("float32")}, (
-        "half the size, and what a network reads"
-    )
+    assert windows.X.dtype == np.dtype("float32"), "half the size, and what a network reads"
     assert set(ticker) == set(prices.columns) - {"T03", "T04"}
     assert windows.input_end[ticker == "T00"].min() >= pd.Timestamp(
         "2012-06-29"
@@ -308,28 +311,23 @@ def test_the_future_changes_no_window_before_it(hostile, cut):
         * generator.uniform(0.5, 2, later.sum())[:, None]
     )
     again = build_dataset(changed)
-    for name in ("weekly", "daily"):
-        (before, details), (after, other_details) = saved[name], again[name]
-        known, still = (
-            before.target_date <= np.datetime64(cut),
-            after.target_date <= np.datetime64(cut),
-        )
-        assert known.sum() > 1000
-        for field in ("X", "y", "input_end", "target_date"):
-            np.testing.assert_array_equal(
-                getattr(before, field)[known], getattr(after, field)[still]
-            )
-        np.testing.assert_array_equal(details["up"][known], other_details["up"][still])
-        # Of inputs that end by then, but whose targets do not, some are gone and others new: those left are the same.
-        samples = [
-            pd.MultiIndex.from_arrays([part.input_end, part.ticker]) for part in (before, after)
-        ]
-        both = samples[0].intersection(samples[1])
-        both = both[both.get_level_values(0) <= np.datetime64(cut)]
-        X_before, X_after = (
-            part.X[index.get_indexer(both)] for part, index in zip((before, after), samples)
-        )
-        np.testing.assert_array_equal(X_before, X_after)
+    (before, details), (after, other_details) = saved["weekly"], again["weekly"]
+    known, still = (
+        before.target_date <= np.datetime64(cut),
+        after.target_date <= np.datetime64(cut),
+    )
+    assert known.sum() > 1000
+    for field in ("X", "y", "input_end", "target_date"):
+        np.testing.assert_array_equal(getattr(before, field)[known], getattr(after, field)[still])
+    np.testing.assert_array_equal(details["up"][known], other_details["up"][still])
+    # Of inputs that end by then, but whose targets do not, some are gone and others new: those left are the same.
+    samples = [pd.MultiIndex.from_arrays([part.input_end, part.ticker]) for part in (before, after)]
+    both = samples[0].intersection(samples[1])
+    both = both[both.get_level_values(0) <= np.datetime64(cut)]
+    X_before, X_after = (
+        part.X[index.get_indexer(both)] for part, index in zip((before, after), samples)
+    )
+    np.testing.assert_array_equal(X_before, X_after)
 
 
 def test_a_delisting_next_week_is_not_known_this_week():
@@ -633,20 +631,16 @@ def test_ridge_gives_the_scale_back():
 
 
 def test_a_delayed_trade_by_hand():
-    delayed_return = functions("02")["delayed_return"]
     days = pd.bdate_range("2020-01-02", "2020-01-20")
     prices = pd.DataFrame({"A": np.arange(10.0, 23), "B": 5.0}, days)
-    prices.loc["2020-01-13":, "B"] = (
-        np.nan
-    )  # the last trade in B would have been sold on the Monday it was gone
-    weekly = weekly_prices(prices)
-    dates, ticker = weekly.index.to_numpy()[[0, 0, 1]], pd.Categorical(["A", "B", "A"], list("AB"))
-    windows = utils.Windows(
-        np.zeros((3, 1, 1)), np.zeros(3), dates, weekly.index.to_numpy()[[1, 1, 2]], ticker
-    )
+    gone = "2020-01-13"  # the last trade in B would have been sold on the Monday it was gone
+    prices.loc[gone:, "B"] = np.nan
+    delayed = delayed_returns(prices)
+    assert list(delayed.index) == list(weekly_prices(prices).index)
     monday = [prices.loc[day, "A"] for day in ("2020-01-06", "2020-01-13", "2020-01-20")]
-    expected = [monday[1] / monday[0] - 1, np.nan, monday[2] / monday[1] - 1]
-    np.testing.assert_allclose(delayed_return(prices, weekly, windows), expected, rtol=1e-6)
+    expected = [np.nan, monday[1] / monday[0] - 1, monday[2] / monday[1] - 1]
+    np.testing.assert_allclose(delayed["A"], expected, rtol=1e-6)
+    assert delayed["B"].isna().all()
 
 
 def run_returns(windows, **parameters):

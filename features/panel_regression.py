@@ -1,0 +1,73 @@
+"""A linear regression on windows of a panel, with or without stock effects, batch by batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BATCH = 50_000
+
+
+class PanelRegression:
+    """Least squares with a small penalty on all lags of all features: the network's linear rival.
+
+    With ``effects`` each stock has an intercept of its own, as if it had an indicator variable
+    (within estimator; Wooldridge 2010, Econometric Analysis of Cross Section and Panel Data,
+    chapter 10); a stock that is not among those fitted has the mean intercept. The inputs are read
+    batch by batch, so that lazy windows need little memory.
+
+    Attributes after ``fit``:
+        coef: weights, (inputs,), of the inputs flattened and put side by side.
+        intercept: mean intercept.
+        by_stock: what each stock adds to the intercept, (stocks,).
+    """
+
+    def __init__(self, effects: bool = False, penalty: float = 1.0):
+        self.effects, self.penalty = effects, penalty
+
+    def fit(
+        self, inputs: Sequence, outcome: np.ndarray, stock: np.ndarray, part: slice
+    ) -> "PanelRegression":
+        """Fit on a part of the samples.
+
+        ``inputs`` are arrays or lazy windows, each (samples, ...); ``outcome`` and ``stock``, whole
+        numbers from 0, are (samples,).
+        """
+        stocks = int(stock.max()) + 1 if self.effects else 1
+        count, y_sum = np.zeros(stocks), np.zeros(stocks)
+        x_sum, square, product = 0.0, 0.0, 0.0
+        for rows in batches(part, len(outcome)):
+            x, y = flat(inputs, rows), outcome[rows].astype("float64")
+            group = stock[rows] if self.effects else np.zeros(len(y), dtype=int)
+            indicator = np.eye(stocks)[group]
+            count += indicator.sum(axis=0)
+            y_sum += y @ indicator
+            x_sum = x_sum + indicator.T @ x
+            square, product = square + x.T @ x, product + x.T @ y
+        some = np.maximum(count, 1)
+        within = square - x_sum.T @ (x_sum / some[:, None])
+        within[np.diag_indices_from(within)] += self.penalty
+        self.coef = np.linalg.solve(within, product - x_sum.T @ (y_sum / some))
+        own = (y_sum - x_sum @ self.coef) / some
+        self.intercept = float(own @ count / count.sum())
+        self.by_stock = np.where(count > 0, own - self.intercept, 0)
+        return self
+
+    def predict(self, inputs: Sequence, stock: np.ndarray, part: slice) -> np.ndarray:
+        """Forecasts for a part of the samples: float64, (samples of the part,)."""
+        parts = []
+        for rows in batches(part, len(stock)):
+            effect = self.by_stock[stock[rows]] if self.effects else 0.0
+            parts.append(flat(inputs, rows) @ self.coef + self.intercept + effect)
+        return np.concatenate(parts)
+
+
+def batches(part: slice, samples: int) -> list[np.ndarray]:
+    """Positions of the samples of a part, at most ``BATCH`` at a time."""
+    rows = np.arange(samples)[part]
+    return np.array_split(rows, max(1, -(-len(rows) // BATCH)))
+
+
+def flat(inputs: Sequence, rows: np.ndarray) -> np.ndarray:
+    """Some samples of all inputs, flattened and put side by side: float64, (samples, inputs)."""
+    values = [np.asarray(one[rows], dtype="float64").reshape(len(rows), -1) for one in inputs]
+    return np.concatenate(values, axis=1)

@@ -1,0 +1,176 @@
+"""Scores of forecasts for a panel: all stocks of a week move together, so whole weeks are resampled
+and paired.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import squareform
+from scipy.stats import norm, rankdata
+
+from scores import bootstrap_interval, information_coefficient, mean_t_statistic, r2, score_row
+
+
+def smallest_effect(standard_error: float, power: float = 0.8, level: float = 0.05) -> float:
+    """Smallest true effect that a two-sided test at ``level`` finds with probability ``power``.
+
+    In the units of ``standard_error``, for an estimate that is about normal (Cohen 1988,
+    Statistical Power Analysis).
+    """
+    return (norm.ppf(1 - level / 2) + norm.ppf(power)) * standard_error
+
+
+def qlike(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """QLIKE loss of forecasts of the log volatility, all (samples,): zero if right, dearer if too
+    low.
+
+    With variances: actual / predicted - log(actual / predicted) - 1 (Patton 2011, Volatility
+    forecast comparison using imperfect volatility proxies, Journal of Econometrics).
+    """
+    log_ratio = 2 * (np.asarray(actual, dtype="float64") - predicted)
+    return np.exp(log_ratio) - log_ratio - 1
+
+
+def paired_by_week(first: np.ndarray, second: np.ndarray, dates: np.ndarray) -> tuple[float, float]:
+    """Mean over weeks of the difference of two losses, and its Newey-West t-statistic.
+
+    The losses and ``dates`` are (samples,). Negative: ``first`` is smaller.
+    """
+    difference = pd.Series(np.asarray(first, dtype="float64") - second)
+    return mean_t_statistic(difference.groupby(np.asarray(dates)).mean())
+
+
+def volatility_rows(
+    task: str, model: str, actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
+) -> list[dict]:
+    """Rows of a score file for forecasts of the log volatility, all (samples,): R² and mean QLIKE.
+
+    Intervals resample whole weeks in blocks. R² is that of ``scores.r2``, relative to the mean of
+    ``actual``.
+    """
+    actual, predicted = (np.asarray(values, dtype="float64") for values in (actual, predicted))
+    values = {"one": 1.0, "y": actual, "y2": actual**2, "e2": (actual - predicted) ** 2}
+    sums = pd.DataFrame(values).groupby(np.asarray(dates)).sum()
+
+    def share_explained(count, total, squares, errors):
+        return 1 - errors.sum() / (squares.sum() - total.sum() ** 2 / count.sum())
+
+    interval = bootstrap_interval(share_explained, *(sums[name].to_numpy() for name in sums))
+    rows = [score_row(task, model, "r2", r2(actual, predicted), interval, len(actual))]
+    return [*rows, mean_row(task, model, "qlike", qlike(actual, predicted), dates)]
+
+
+def mean_row(task: str, model: str, metric: str, values: np.ndarray, dates: np.ndarray) -> dict:
+    """Row of a score file for the mean of ``values`` (samples,), with whole weeks resampled in
+    blocks.
+    """
+    sums = pd.Series(np.asarray(values, dtype="float64")).groupby(np.asarray(dates))
+    sums = sums.agg(["sum", "count"])
+    interval = bootstrap_interval(
+        lambda total, count: total.sum() / count.sum(), sums["sum"], sums["count"]
+    )
+    return score_row(task, model, metric, np.mean(values), interval, len(values))
+
+
+def direction_rows(
+    task: str,
+    model: str,
+    actual: np.ndarray,
+    predicted: np.ndarray,
+    returns: np.ndarray,
+    dates: np.ndarray,
+    brier: bool = True,
+) -> list[dict]:
+    """Rows for one forecast of a direction: AUC, accuracy, Brier score and mean weekly IC,
+    intervals over weeks.
+
+    All arrays are (samples,), ordered by ``dates``: ``actual`` is 0 or 1, ``predicted`` a
+    probability, ``returns`` what the IC is measured against. Without ``brier`` only the order of
+    ``predicted`` and its side of one half count. The IC is left out for a forecast that is constant
+    within weeks.
+    """
+    rows = [auc_row(task, model, actual, predicted, dates)]
+    rows.append(mean_row(task, model, "accuracy", (predicted > 0.5) == (actual > 0.5), dates))
+    if brier:
+        rows.append(mean_row(task, model, "brier", (predicted - actual) ** 2, dates))
+    ic = information_coefficient(returns, predicted, dates)
+    if len(ic) > 1:
+        interval = bootstrap_interval(np.mean, ic.to_numpy())
+        rows.append(score_row(task, model, "ic", ic.mean(), interval, len(ic)))
+    return rows
+
+
+def auc_row(
+    task: str, model: str, actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
+) -> dict:
+    """Row of a score file: AUC of all samples together, with whole weeks resampled in blocks."""
+    pairs, risers, fallers = auc_by_weeks(actual, predicted, dates)
+
+    def auc(weeks):
+        times = np.bincount(weeks.astype(int), minlength=len(pairs))
+        return times @ pairs @ times / ((times @ risers) * (times @ fallers))
+
+    weeks = np.arange(len(pairs))
+    return score_row(task, model, "auc", auc(weeks), bootstrap_interval(auc, weeks), len(actual))
+
+
+def auc_by_weeks(
+    actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Concordant pairs (weeks of the risers × weeks of the fallers), and the number of each by
+    week.
+
+    Counted once, they give the AUC of any selection of weeks: how often does a stock that rose in
+    the one week have a higher forecast than a stock that fell in the other?
+    """
+    week = np.unique(dates, return_inverse=True)[1]
+    up, weeks = actual > 0.5, week.max() + 1
+    pairs = np.zeros((weeks, weeks))
+    for other in range(weeks):
+        fallers = np.sort(predicted[~up & (week == other)])
+        lower = np.searchsorted(fallers, predicted[up])
+        not_higher = np.searchsorted(fallers, predicted[up], side="right")
+        pairs[:, other] = np.bincount(week[up], (lower + not_higher) / 2, minlength=weeks)
+    return pairs, np.bincount(week[up], minlength=weeks), np.bincount(week[~up], minlength=weeks)
+
+
+def pesaran_timmermann(
+    actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
+) -> tuple[float, float]:
+    """Does the predicted direction go with the actual one? (covariance of the two signs, its
+    t-statistic).
+
+    ``actual`` and ``predicted``, (samples,), are positive for "up". The covariance is averaged by
+    week, with a Newey-West t-statistic, so that the stocks of a week count as one observation; NaN
+    if all predictions are alike. Source: Pesaran and Timmermann (1992), Journal of Business and
+    Economic Statistics, and (2009), Journal of the American Statistical Association, for the
+    version that allows for dependence.
+    """
+    up, forecast = (np.asarray(values) > 0 for values in (actual, predicted))
+    if forecast.all() or not forecast.any():
+        return np.nan, np.nan
+    product = (up - up.mean()) * (forecast - forecast.mean())
+    return mean_t_statistic(pd.Series(product).groupby(np.asarray(dates)).mean())
+
+
+def mantel(
+    distances: np.ndarray, others: np.ndarray, draws: int = 999, seed: int = 0
+) -> tuple[float, np.ndarray, float]:
+    """Do two sets of distances between the same things agree? (rank correlation, its draws by
+    chance, p value).
+
+    ``distances`` and ``others`` are condensed as by ``scipy.spatial.distance.pdist``: (pairs,).
+    Chance gives the names of the things at random; the p value is one-sided, for a positive
+    correlation. Source: Mantel (1967), The detection of disease clustering and a generalized
+    regression approach, Cancer Research.
+    """
+    ranks = squareform(rankdata(distances))
+    fixed = rankdata(others)
+    generator = np.random.default_rng(seed)
+
+    def agreement(order):
+        shuffled = squareform(ranks[np.ix_(order, order)], checks=False)
+        return np.corrcoef(shuffled, fixed)[0, 1]
+
+    observed = agreement(np.arange(len(ranks)))
+    by_chance = np.array([agreement(generator.permutation(len(ranks))) for _ in range(draws)])
+    return observed, by_chance, (1 + (by_chance >= observed).sum()) / (1 + draws)

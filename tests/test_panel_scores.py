@@ -1,0 +1,101 @@
+"""Scores of a panel: equal to the plain ones on all samples, intervals that resample weeks, tests
+at their level.
+"""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+import scores
+from features import panel_scores
+
+
+def samples(weeks=60, stocks=8, seed=0):
+    """Dates, log volatilities with a common part, and a forecast of them."""
+    generator = np.random.default_rng(seed)
+    dates = np.repeat(np.arange(weeks), stocks)
+    predicted = np.repeat(generator.normal(size=weeks), stocks)
+    actual = predicted + 0.5 * generator.normal(size=len(dates))
+    return dates, actual, predicted
+
+
+def test_the_smallest_effect_is_found_four_times_out_of_five():
+    effect = panel_scores.smallest_effect(0.1)
+    estimates = effect + 0.1 * np.random.default_rng(0).normal(size=20_000)
+    assert (np.abs(estimates) > 1.96 * 0.1).mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_qlike_by_hand_and_least_where_right():
+    assert panel_scores.qlike(np.log(0.02), np.log(0.01)) == pytest.approx(4 - np.log(4) - 1)
+    assert panel_scores.qlike(0.3, 0.3) == 0
+    too_low, too_high = panel_scores.qlike(0.0, np.array([-0.5, 0.5]))
+    assert too_low > too_high > 0
+
+
+def test_rows_equal_the_plain_scores():
+    dates, actual, predicted = samples()
+    rows = panel_scores.volatility_rows("task", "model", actual, predicted, dates)
+    by_metric = {row["metric"]: row for row in rows}
+    assert by_metric["r2"]["value"] == pytest.approx(scores.r2(actual, predicted))
+    assert by_metric["qlike"]["value"] == pytest.approx(
+        panel_scores.qlike(actual, predicted).mean()
+    )
+    for row in rows:
+        assert row["low"] < row["value"] < row["high"]
+
+    up, probability = (actual > 0).astype(float), 1 / (1 + np.exp(-predicted - 0.1 * actual))
+    rows = panel_scores.direction_rows("task", "model", up, probability, actual, dates)
+    by_metric = {row["metric"]: row["value"] for row in rows}
+    assert by_metric["auc"] == pytest.approx(roc_auc_score(up, probability))
+    assert by_metric["accuracy"] == pytest.approx(scores.accuracy(up, probability))
+    assert by_metric["brier"] == pytest.approx(((up - probability) ** 2).mean())
+    assert by_metric["ic"] > 0.9
+
+
+def test_the_auc_of_drawn_weeks_is_that_of_their_samples():
+    generator = np.random.default_rng(0)
+    dates = np.repeat(np.arange(20), generator.integers(2, 9, 20))
+    actual = generator.integers(0, 2, len(dates))
+    predicted = generator.integers(0, 30, len(dates)) / 30
+    pairs, up, down = panel_scores.auc_by_weeks(actual, predicted, dates)
+    for _ in range(5):
+        drawn = generator.integers(0, 20, 20)
+        rows = np.concatenate([np.flatnonzero(dates == week) for week in drawn])
+        times = np.bincount(drawn, minlength=20)
+        quick = times @ pairs @ times / ((times @ up) * (times @ down))
+        assert quick == pytest.approx(roc_auc_score(actual[rows], predicted[rows]))
+
+
+def test_weeks_are_paired():
+    dates, actual, predicted = samples()
+    worse = predicted + 0.3
+    difference, t = panel_scores.paired_by_week(
+        (actual - predicted) ** 2, (actual - worse) ** 2, dates
+    )
+    by_hand = ((actual - predicted) ** 2 - (actual - worse) ** 2).mean()
+    assert difference == pytest.approx(by_hand) and t < -2
+
+
+def test_pesaran_timmermann_keeps_its_level_where_stocks_move_together():
+    generator, rejected = np.random.default_rng(0), 0
+    dates = np.repeat(np.arange(100), 20)
+    for _ in range(200):
+        market, guess = generator.normal(size=(2, 100)).repeat(20, axis=1)
+        actual = market + 0.5 * generator.normal(size=2000)
+        rejected += abs(panel_scores.pesaran_timmermann(actual, guess, dates)[1]) > 1.96
+    assert rejected / 200 < 0.12
+    covariance, t = panel_scores.pesaran_timmermann(actual, market, dates)
+    assert covariance > 0.1 and t > 5
+    assert np.isnan(panel_scores.pesaran_timmermann(actual, np.ones(2000), dates)[1])
+
+
+def test_mantel_tells_meaningful_distances_from_random_ones():
+    generator = np.random.default_rng(0)
+    places = generator.normal(size=(15, 2))
+    observed, by_chance, p = panel_scores.mantel(pdist(places), pdist(3 * places[:, ::-1]), 99)
+    assert observed == pytest.approx(1) and p == 0.01 and by_chance.max() < 1
+    others = pdist(generator.normal(size=(15, 2)))
+    observed, _, p = panel_scores.mantel(pdist(places), others, 99)
+    assert observed == pytest.approx(spearmanr(pdist(places), others)[0]) and p > 0.05
