@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from data.files import whole_file
-from features.words import PAD, UNKNOWN, batches_by_length, pad
+from features.reviews import LogCountRatios
+from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
 
 
 def _import_quietly() -> None:
@@ -234,3 +235,163 @@ class WindowBatches(keras.utils.PyDataset):
         if self.targets is None:
             return (batch,)
         return batch, {name: values[rows] for name, values in self.targets.items()}
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class ReadPieces(keras.layers.Layer):
+    """A bidirectional GRU over pieces of a text, with its states pooled over real words alone.
+
+    Inputs: vectors (texts, words, dimensions), where the number of words is a multiple of
+    ``piece``, and ``real`` (texts, words), 1 for a word and 0 for the padding behind the last.
+    Output: (texts, 8 x units): of the greatest and the mean state of each piece, the greatest and
+    the mean over the pieces that have a word. Padding changes nothing, however much there is.
+    """
+
+    def __init__(self, units, piece, **options):
+        super().__init__(**options)
+        self.units, self.piece = units, piece
+        self.gru = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True))
+
+    def build(self, vectors_shape, real_shape=None):
+        self.gru.build((None, self.piece, vectors_shape[-1]))
+
+    def call(self, vectors, real):
+        width = vectors.shape[-1]
+        in_piece = keras.ops.reshape(real, (-1, self.piece, 1))
+        states = self.gru(keras.ops.reshape(vectors, (-1, self.piece, width)) * in_piece)
+        greatest, mean = _pooled(states, in_piece)
+        pieces = keras.ops.concatenate([greatest, mean], axis=-1)
+        pieces = keras.ops.reshape(pieces, (keras.ops.shape(vectors)[0], -1, 4 * self.units))
+        has_words = keras.ops.max(
+            keras.ops.reshape(in_piece, (keras.ops.shape(vectors)[0], -1, self.piece)), axis=2
+        )
+        return keras.ops.concatenate(_pooled(pieces, has_words[..., None]), axis=-1)
+
+    def compute_output_shape(self, vectors_shape, real_shape=None):
+        return (vectors_shape[0], 8 * self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "piece": self.piece}
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class MeanOfWords(keras.layers.Layer):
+    """Mean over real words: values (texts, words, n), ``real`` (texts, words) -> (texts, n)."""
+
+    def call(self, values, real):
+        return _pooled(values, real[..., None])[1]
+
+    def compute_output_shape(self, values_shape, real_shape=None):
+        return (values_shape[0], values_shape[-1])
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class RealWords(keras.layers.Layer):
+    """1.0 where a text has a word, 0.0 where it has padding: (texts, words) -> (texts, words)."""
+
+    def call(self, words):
+        return keras.ops.cast(keras.ops.not_equal(words, PAD), "float32")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def _pooled(states, real):
+    """Greatest and mean state over the second axis where ``real``, (..., steps, 1), is 1."""
+    count = keras.ops.maximum(keras.ops.sum(real, axis=1), 1)
+    greatest = keras.ops.max(states * real - 2 * (1 - real), axis=1)  # states of a GRU are above -1
+    return keras.ops.maximum(greatest, -1), keras.ops.sum(states * real, axis=1) / count
+
+
+class ChannelBatches(TextBatches):
+    """``TextBatches`` whose inputs are the words, padded behind the last, and their channels.
+
+    ``channels`` is a list of arrays (words, n), one for each of ``sequences``. A word that is
+    dropped loses its channels too.
+    """
+
+    def __init__(self, sequences, channels, labels, lengths, batch_size, **options):
+        super().__init__(sequences, labels, lengths, batch_size, **options)
+        self.channels = channels
+
+    def __getitem__(self, number):
+        rows, length = self.batches[number]
+        words, channels = _inputs(self.sequences, self.channels, rows, length)
+        dropped = (self.rng.random(words.shape) < self.word_dropout) & (words != PAD)
+        words[dropped], channels[dropped] = UNKNOWN, 0
+        return (words, channels), self.labels[rows]
+
+
+def _inputs(
+    sequences: list, channels: list, rows: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Words (rows, length), int32, and channels (rows, length, n), float32, of some texts.
+
+    Both are filled with zeros behind the last word.
+    """
+    words = pad([sequences[row] for row in rows], length, side="right")
+    filled = np.zeros((*words.shape, channels[rows[0]].shape[1]), dtype="float32")
+    for place, row in enumerate(rows):
+        filled[place, : len(channels[row])] = channels[row]
+    return words, filled
+
+
+def predict_reviews(
+    model: keras.Model, sequences: list, channels: list, lengths: list, batch_size: int = 512
+) -> np.ndarray:
+    """Probability of praise for each text, (texts,); ``channels`` as in ``ChannelBatches``."""
+    outputs = np.zeros(len(sequences), dtype="float32")
+    for rows, length in batches_by_length(sequences, lengths, batch_size):
+        batch = model.predict_on_batch(_inputs(sequences, channels, rows, length))
+        outputs[rows] = np.asarray(batch).reshape(len(rows))
+    return outputs
+
+
+class ReviewModel:
+    """A network of reviews with all that it needs to score a string.
+
+    ``vocabulary`` and ``ratios`` are those of the training reviews; ``lengths`` are those of its
+    batches, in words, of which the last is the limit.
+    """
+
+    def __init__(
+        self, network: keras.Model, vocabulary: Vocabulary, ratios: LogCountRatios, lengths: list
+    ):
+        self.network, self.vocabulary, self.ratios = network, vocabulary, ratios
+        self.lengths = list(lengths)
+
+    def encode(self, tokens: list[list[str]]) -> tuple[list, list]:
+        """Positions and channels of lists of words, cut to the limit from both ends."""
+        channels = cut_channels(self.ratios.channels(tokens), self.lengths[-1])
+        return truncate(self.vocabulary.encode(tokens), self.lengths[-1]), channels
+
+    def predict(self, tokens: list[list[str]]) -> np.ndarray:
+        """Probability of praise for each list of words: (texts,)."""
+        return predict_reviews(self.network, *self.encode(tokens), self.lengths)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything into one ``.keras`` file."""
+        details = {"words": self.vocabulary.words, "ratios": self.ratios.ratios}
+        return save_model(path, self.network, lengths=self.lengths, **details)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ReviewModel":
+        """What ``save`` wrote."""
+        network, details = load_model(path)
+        vocabulary, ratios = Vocabulary(details["words"]), LogCountRatios(details["ratios"])
+        return cls(network, vocabulary, ratios, details["lengths"])
+
+
+def cut_channels(channels: list, length: int) -> list:
+    """``truncate`` with half of the words from either end, for arrays (words, n)."""
+    places = truncate([np.arange(len(channel)) for channel in channels], length)
+    return [channel[place] for channel, place in zip(channels, places)]
+
+
+def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
+    """Probability that each of a list of strings is a positive review: (texts,).
+
+    A text may be empty, or longer than any review; without a known word it is one unknown word.
+    Raises TypeError for anything but a string.
+    """
+    return model.predict([tokenize(text) for text in texts])

@@ -11,21 +11,17 @@ from data.checks import ContractError, as_labels, check_texts
 from data.source import damaged
 
 NAMES = {"review": "text", "sentiment": "label"}
+FILM = re.compile(r"/title/tt(\d+)")
 RATING = re.compile(r"\d+_(\d+)\.txt")
 
 
-def read_local_reviews(path: Path) -> pd.DataFrame:
-    """``text`` and ``label`` (0, 1) of the local file or folder; ``half`` too where it is the
-    Stanford archive.
+def read_own_reviews(path: Path) -> pd.DataFrame:
+    """``text`` and ``label`` (0, 1) of a CSV or a folder; ``half`` and ``film`` where they are known.
 
     Raises DataError naming the file, the row, what was found and what is needed.
     """
     if path.is_dir():
         return read_folder(path)
-    if path.name.endswith(".tar.gz"):
-        from data.imdb import read_archive
-
-        return read_archive(path)
     return read_table(path)
 
 
@@ -34,6 +30,9 @@ def read_folder(folder: Path) -> pd.DataFrame:
     rows = []
     for half in ("train", "test"):
         for sentiment, label in (("pos", 1), ("neg", 0)):
+            addresses = folder / half / f"urls_{sentiment}.txt"
+            there = addresses.is_file()
+            films = films_in(addresses.read_text(encoding="utf-8").splitlines() if there else [])
             for file in sorted((folder / half / sentiment).glob("*.txt")):
                 match = RATING.fullmatch(file.name)
                 if not match or (int(match[1]) >= 7) != bool(label):
@@ -41,10 +40,12 @@ def read_folder(folder: Path) -> pd.DataFrame:
                         file, f"is filed as {sentiment}; needs a name such as 0_9.txt", "imdb"
                     )
                 try:
-                    rows.append((file.read_text(encoding="utf-8"), label, half))
+                    text = file.read_text(encoding="utf-8")
+                    film = films.get(int(file.name.partition("_")[0]))
+                    rows.append((text, label, half, film))
                 except UnicodeDecodeError as error:
                     raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
-    reviews = pd.DataFrame(rows, columns=["text", "label", "half"])
+    reviews = pd.DataFrame(rows, columns=["text", "label", "half", "film"])
     found = reviews.groupby(["half", "label"]).size()
     if len(found) < 4:
         raise damaged(
@@ -74,4 +75,16 @@ def read_table(path: Path) -> pd.DataFrame:
         raise damaged(
             path, f"has {fewest} different texts of one label, at least 13 are needed", "imdb"
         )
-    return pd.DataFrame({"text": texts, "label": labels})
+    kept = {"text": texts, "label": labels}
+    if "film" in table:
+        kept["film"] = table["film"].astype("string").astype(object)
+    return pd.DataFrame(kept)
+
+
+def films_in(lines: list[str]) -> dict[int, str]:
+    """Film by number of the review: line n of a list of addresses belongs to review n."""
+    films = {}
+    for number, line in enumerate(lines):
+        if match := FILM.search(line):
+            films[number] = "tt" + match[1].zfill(7)
+    return films

@@ -238,7 +238,9 @@ def test_interval_over_seeds_is_that_of_the_mean(pretrained):
     labels = np.arange(200) % 2
     runs = [labels + np.random.default_rng(seed).normal(size=200) for seed in range(3)]
     aucs = [roc_auc_score(labels, run) for run in runs]
-    pretrained.update(CASES=[(9, 0), (5, 0), (9, 1), (9, 2)], labels_test=labels)
+    pretrained.update(
+        CASES=[(9, 0), (5, 0), (9, 1), (9, 2)], labels_test=labels, films_test=np.arange(200)
+    )
     pretrained["probabilities_test"] = {"model": [runs[0], labels, runs[1], runs[2]]}
     mean, low, high = pretrained["mean_and_interval"]("model", 9)
     assert mean == pytest.approx(np.mean(aucs)) and mean - low == pytest.approx(high - mean)

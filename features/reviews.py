@@ -1,0 +1,173 @@
+"""Words and pairs of reviews: how much more often praise has them, and linear models of them."""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+NEVER = -1  # position of a word or pair that was not counted
+
+
+def words_and_pairs(tokens: list[str]) -> list[str]:
+    """What a bag of words counts in a review: its words, and each word with the one before."""
+    return [*tokens, *map(" ".join, pairwise(tokens))]
+
+
+def log_ratio(
+    positive: np.ndarray,
+    negative: np.ndarray,
+    positives: int,
+    negatives: int,
+    strength: float = 1.0,
+) -> np.ndarray:
+    """Naive-Bayes log-count ratio of words (Wang and Manning 2012), shrunken: (words,).
+
+    log((p + a) / (q + a)), where p and q, (words,), count the positive and the negative reviews
+    that have a word, each divided by the frequency of its label (times two, so that equally
+    frequent labels change nothing), and a is ``strength``. A word that no review has gets 0.
+    """
+    both = positives + negatives
+    p, q = positive * both / (2 * positives), negative * both / (2 * negatives)
+    return np.log((p + strength) / (q + strength))
+
+
+class LogCountRatios:
+    """How much more often positive than negative reviews have a word, or a pair of neighbours.
+
+    ``ratios`` has it by word and by pair, the two words with a blank between; what is not in it has
+    the ratio 0.
+    """
+
+    def __init__(self, ratios: dict[str, float]):
+        self.ratios = ratios
+        self._position = {name: position for position, name in enumerate(ratios)}
+        self._values = np.array([*ratios.values(), 0], dtype="float32")  # the last is that of NEVER
+
+    def channels(self, tokens: list[list[str]]) -> list[np.ndarray]:
+        """Two numbers for each word of each text: its ratio, and that of the pair it ends.
+
+        Returns arrays (words, 2), float32; a text without words is one word never counted.
+        """
+        return [self._values[self._positions(words)] for words in tokens]
+
+    def channels_without(
+        self, tokens: list[list[str]], labels: np.ndarray, films: np.ndarray, strength: float = 1.0
+    ) -> list[np.ndarray]:
+        """The channels of the training reviews themselves, from the reviews of *other* films.
+
+        A ratio into which the label of the review was counted knows the answer, and a network
+        would learn to trust it; one into which other reviews of the film were counted knows the
+        names of its actors. ``films``, (reviews,), has the film of each; the other arguments are
+        those of ``fit_log_count_ratios``. Result as ``channels``.
+        """
+        labels, films = np.asarray(labels), np.asarray(films)
+        counts = self._counts(tokens)
+        positive, negative = _sum_rows(counts[labels == 1]), _sum_rows(counts[labels == 0])
+        values, channels = self._values.copy(), [None] * len(tokens)
+        order = np.argsort(films, kind="stable")
+        _, first = np.unique(films[order], return_index=True)
+        for rows in np.split(order, first[1:]):
+            of_film, praise = counts[rows], labels[rows] == 1
+            inside = np.unique(of_film.indices)  # all other ratios stay as they are
+            with_praise = _sum_rows(of_film[praise])[inside]
+            without = _sum_rows(of_film[~praise])[inside]
+            values[inside] = log_ratio(
+                positive[inside] - with_praise,
+                negative[inside] - without,
+                (labels == 1).sum() - praise.sum(),
+                (labels == 0).sum() - (~praise).sum(),
+                strength,
+            )
+            for row in rows:
+                channels[row] = values[self._positions(tokens[row])]
+            values[inside] = self._values[inside]
+        return channels
+
+    def _positions(self, words: list[str]) -> np.ndarray:
+        """Positions of the words and of the pairs in ``ratios``, (words, 2)."""
+        find = self._position.get
+        positions = np.full((max(1, len(words)), 2), NEVER)
+        positions[: len(words), 0] = [find(word, NEVER) for word in words]
+        positions[1 : len(words), 1] = [find(" ".join(pair), NEVER) for pair in pairwise(words)]
+        return positions
+
+    def _counts(self, tokens: list[list[str]]) -> sparse.csr_matrix:
+        counter = CountVectorizer(
+            analyzer=words_and_pairs, vocabulary=self._position, binary=True, dtype=np.float32
+        )
+        return counter.transform(tokens)
+
+
+def fit_log_count_ratios(
+    tokens: list[list[str]], labels: np.ndarray, strength: float = 1.0
+) -> LogCountRatios:
+    """The ratios of all words and pairs that at least two training reviews have.
+
+    Args:
+        tokens: lists of words, one for each training review.
+        labels: (reviews,), 1 positive and 0 negative.
+        strength: what is added to both counts; large values draw the ratios of rare words to zero.
+
+    Raises:
+        ValueError: labels of one kind, or another number of labels than of reviews.
+    """
+    labels = np.asarray(labels)
+    if len(tokens) != len(labels) or set(labels) != {0, 1}:
+        raise ValueError(
+            f"needs reviews of both labels, given {len(tokens)} with {len(labels)} labels, "
+            f"{sorted(set(labels))}"
+        )
+    counter = CountVectorizer(analyzer=words_and_pairs, min_df=2, binary=True, dtype=np.float32)
+    counts = counter.fit_transform(tokens)
+    positive, negative = _sum_rows(counts[labels == 1]), _sum_rows(counts[labels == 0])
+    values = log_ratio(positive, negative, (labels == 1).sum(), (labels == 0).sum(), strength)
+    return LogCountRatios(dict(zip(counter.get_feature_names_out(), values.tolist())))
+
+
+class NaiveBayesRegression:
+    """NB-LR: logistic regression on words and pairs, each times its log-count ratio.
+
+    The linear model with the same information as a network that sees the two channels (Wang and
+    Manning 2012).
+    """
+
+    def __init__(self, ratios: LogCountRatios, C: float = 1.0):
+        self.ratios = ratios
+        self.regression = LogisticRegression(C=C, max_iter=300)
+
+    def fit(self, tokens: list[list[str]], labels: np.ndarray) -> "NaiveBayesRegression":
+        """Fit on lists of words and labels 0 and 1, (reviews,)."""
+        self.regression.fit(self._features(tokens), labels)
+        return self
+
+    def predict(self, tokens: list[list[str]]) -> np.ndarray:
+        """Probability that each review is positive: (reviews,)."""
+        return self.regression.predict_proba(self._features(tokens))[:, 1]
+
+    def _features(self, tokens):
+        return self.ratios._counts(tokens).multiply(self.ratios._values[:-1]).tocsr()
+
+
+def fit_tfidf(tokens: list[list[str]], labels: np.ndarray, C: float = 10) -> Pipeline:
+    """TF-IDF of the words and pairs that three reviews have, and a logistic regression.
+
+    ``predict_proba(tokens)[:, 1]`` of what is returned is the probability of praise.
+    """
+    counter = CountVectorizer(analyzer=words_and_pairs, min_df=3, dtype=np.float32)
+    regression = LogisticRegression(C=C)
+    return make_pipeline(counter, TfidfTransformer(sublinear_tf=True), regression).fit(
+        tokens, labels
+    )
+
+
+def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:
+    """The same words of each text in a random order."""
+    rng = np.random.default_rng(seed)
+    return [[words[place] for place in rng.permutation(len(words))] for words in tokens]
+
+
+def _sum_rows(counts: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(counts.sum(axis=0)).ravel()
