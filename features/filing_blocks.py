@@ -65,7 +65,7 @@ def blocks_of_words(
             part = sequence[number * block : (number + 1) * block]
             found, weight = _heaviest(part, idf, words)
             if len(found) == 0:
-                continue  # unknown words only: an empty step in the middle would be a gap in the mask
+                continue  # unknown words only: an empty step would be a gap in the mask
             ids[row, step, : len(found)] = found
             weights[row, step, : len(found)] = weight
             step += 1
@@ -73,7 +73,7 @@ def blocks_of_words(
 
 
 def _heaviest(part: np.ndarray, idf: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct known ids of a block and their weights, the heaviest first; weights of length one."""
+    """Distinct known ids of a block and their weights of length one, the heaviest first."""
     found, count = np.unique(part[part > UNKNOWN], return_counts=True)
     weight = (1 + np.log(count)) * idf[found]
     order = np.argsort(-weight, kind="stable")[:words]
