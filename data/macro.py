@@ -25,10 +25,10 @@ TITLES = {
     "UMCSENT": "University of Michigan consumer sentiment",
     "IPGMFN": "Manufacturing production, not seasonally adjusted",
 }
-# Title, kind of change that a model sees, and release lag: the months of a series that a forecaster at the end of a
-# month does not have yet. The kinds: "level" as it is, "difference" its monthly change, "growth" 100 times the
-# monthly change of its logarithm. Lags are read off the two vintages, each made at the end of a month, the later
-# lag of both.
+# Title, kind of change that a model sees, and release lag: the months of a series that a
+# forecaster at the end of a month does not have yet. The kinds: "level" as it is, "difference" its
+# monthly change, "growth" 100 times the monthly change of its logarithm. Lags are read off the two
+# vintages, each made at the end of a month: the later of both.
 SERIES = {
     "GACDFSA066MSFRBPHI": ("general activity, Philadelphia Fed", "level", 0),
     "UMCSENT": ("consumer sentiment", "level", 0),
@@ -52,22 +52,25 @@ FROM_ARCH = ("SPREAD", "MARKET")
 
 
 def load_macro(panel: bool = False) -> pd.DataFrame:
-    """Two monthly series: index ``date`` (first of the month); columns ``sentiment`` (points) and ``ip`` (index).
+    """Two monthly series: index ``date`` (first of the month); columns ``sentiment`` (points) and
+    ``ip`` (index).
 
-    With ``panel``, more series follow these two; ``attrs["source"]`` then also has ``kinds`` (see ``SERIES``) and
-    ``lags`` (months) of each column. Bundled: ``data/macro_panel.csv``, 15 series 1985 to May 2016, when the last of
-    them ends. Local: ``macro_panel.csv``, with a column of dates, ``sentiment``, ``ip`` and any others; else the
-    two series, and the columns of ``fred_monthly.csv.gz`` that cover their months.
+    With ``panel``, more series follow these two; ``attrs["source"]`` then also has ``kinds`` (see
+    ``SERIES``) and ``lags`` (months) of each column. Bundled: ``data/macro_panel.csv``, 15 series
+    1985 to May 2016, when the last of them ends. Local: ``macro_panel.csv``, with a column of
+    dates, ``sentiment``, ``ip`` and any others; else the two series, and the columns of
+    ``fred_monthly.csv.gz`` that cover their months.
 
-    Local: ``UMCSENT.csv`` and ``IPGMFN.csv`` as FRED serves them, or ``fred_monthly.csv.gz`` with both columns.
-    Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in ``attrs["source"]["titles"]``.
+    Local: ``UMCSENT.csv`` and ``IPGMFN.csv`` as FRED serves them, or ``fred_monthly.csv.gz`` with
+    both columns. Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in
+    ``attrs["source"]["titles"]``.
 
-    A missing value is an empty field or ".". The table runs from the first to the last month in which both series
-    have one, and begins in 1978 at the earliest.
+    A missing value is an empty field or ".". The table runs from the first to the last month in
+    which both series have one, and begins in 1978 at the earliest.
 
-    Raises DataError where a file is a web page, empty, lacks its columns, holds text among the numbers, dates that
-    are unsorted, repeated or not the first of a month, a production index that is not positive, or a month without
-    a value between the first and the last.
+    Raises DataError where a file is a web page, empty, lacks its columns, holds text among the
+    numbers, dates that are unsorted, repeated or not the first of a month, a production index that
+    is not positive, or a month without a value between the first and the last.
     """
     if panel:
         return _load_panel()
@@ -89,7 +92,8 @@ def load_macro(panel: bool = False) -> pd.DataFrame:
 
 
 def make_csv():
-    """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels carries."""
+    """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels
+    carries."""
     columns = ["GACDFSA066MSFRBPHI", "INDPRO"]
     table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
     dates = pd.to_datetime(table["Date"], format="%m/%d/%y").rename("observation_date")
@@ -138,7 +142,8 @@ def _record_panel(table, kind, licence, paths):
 
 
 def _details(names, panel):
-    """Titles, kinds and lags by column; a series not in SERIES grows if it is positive, and comes a month late."""
+    """Titles, kinds and lags by column; a series not in SERIES grows if it is positive, and comes a
+    month late."""
     titles, kinds, lags = {}, {}, {}
     for column, name in zip(panel, names):
         default = (column, "growth" if (panel[column] > 0).all() else "level", 1)
@@ -149,8 +154,9 @@ def _details(names, panel):
 
 
 def make_panel_csv() -> str:
-    """Text of the bundled panel: the monthly series of the New York Fed's file that are complete from 1985, the
-    credit spread and the return of the stock market (Fama and French) that arch carries."""
+    """Text of the bundled panel: the monthly series of the New York Fed's file that are complete
+    from 1985, the credit spread and the return of the stock market (Fama and French) that arch
+    carries."""
     from arch.data import default, frenchdata  # slow to import, and not needed to load
 
     table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
