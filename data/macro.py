@@ -91,9 +91,10 @@ def load_macro(panel: bool = False) -> pd.DataFrame:
     )
 
 
-def make_csv():
+def make_csv() -> str:
     """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels
-    carries."""
+    carries.
+    """
     columns = ["GACDFSA066MSFRBPHI", "INDPRO"]
     table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
     dates = pd.to_datetime(table["Date"], format="%m/%d/%y").rename("observation_date")

@@ -180,9 +180,7 @@ def fit_ar(inputs: np.ndarray, max_lags: int) -> Linear:
     return Linear(weights, constant).with_residuals(inputs, parameters)
 
 
-def fit_var(
-    inputs: np.ndarray, max_lags: int, columns: list[int], lasting: np.ndarray
-) -> Linear:
+def fit_var(inputs: np.ndarray, max_lags: int, columns: list[int], lasting: np.ndarray) -> Linear:
     """A vector autoregression (Sims 1980) of some ``columns``, its order chosen by the Akaike
     criterion.
 
@@ -258,9 +256,7 @@ def fit_ridge(
 # ---- simulated paths
 
 
-def simulate(
-    forecaster, past: np.ndarray, months: int, paths: int, seed: int = 0
-) -> np.ndarray:
+def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 0) -> np.ndarray:
     """Paths (samples, paths, months, series) that continue ``past`` (samples, months, series).
 
     Each month is the forecaster's mean plus the errors of one month drawn from its residuals, all
