@@ -5,15 +5,20 @@ the same for all of them. Scaled inputs are arrays (months, series); the kinds o
 of ``data.macro``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
+from scipy.stats import t
 from sklearn.linear_model import RidgeCV
 from statsmodels.tsa.api import VAR
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
+ALPHAS = tuple(
+    10.0 ** np.arange(0, 4.5, 0.5)
+)  # penalties of ridge, from weak to nearly nothing left
 SUMMED = ("difference", "growth")  # kinds of which a model sees the change
 
 
@@ -115,18 +120,18 @@ class Linear:
     constant: np.ndarray
     residuals: np.ndarray | None = None
 
-    def start(self, past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def start(self, past: np.ndarray) -> tuple[list, np.ndarray]:
         """State after the months ``past`` (samples, months, series), and the mean of the next
         (samples, series)."""
         return self._mean(past[:, -len(self.weights) :])
 
-    def advance(self, state: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
         """State and mean after one more month (samples, series)."""
-        return self._mean(np.concatenate([state[:, 1:], value[:, None]], axis=1))
+        return self._mean(np.concatenate([state[0][:, 1:], value[:, None]], axis=1))
 
     def _mean(self, window):
         flat = window.reshape(len(window), -1)
-        return window, flat @ self.weights.reshape(flat.shape[1], -1) + self.constant
+        return [window], flat @ self.weights.reshape(flat.shape[1], -1) + self.constant
 
     def means(self, inputs: np.ndarray) -> np.ndarray:
         """(months − lags, series): forecasts of each month of ``inputs`` (months, series) from
@@ -153,19 +158,19 @@ def lagged(inputs: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
     return windows[:-1], inputs[lags:]
 
 
-def _stays(lags, lasting):
+def _stays(lags, scale):
     """Weights (lags, series, series) of the forecast that lasting series stay where they are."""
-    weights = np.zeros((lags, len(lasting), len(lasting)))
-    weights[-1] = np.diag(np.asarray(lasting, dtype="float64"))
+    weights = np.zeros((lags, len(scale.lasting), len(scale.lasting)))
+    weights[-1] = np.diag(scale.lasting.astype("float64"))
     return weights
 
 
-def fit_persistence(inputs: np.ndarray, lasting: np.ndarray) -> Linear:
+def fit_persistence(inputs: np.ndarray, scale: Scale) -> Linear:
     """Lasting series stay where they are, all others change as they do on average."""
-    return Linear(_stays(1, lasting), np.zeros(inputs.shape[1])).with_residuals(inputs, 0)
+    return Linear(_stays(1, scale), np.zeros(inputs.shape[1])).with_residuals(inputs, 0)
 
 
-def fit_ar(inputs: np.ndarray, max_lags: int) -> Linear:
+def fit_ar(inputs: np.ndarray, scale: Scale, max_lags: int = 12) -> Linear:
     """An autoregression of each series, its order chosen by the Akaike criterion."""
     series = inputs.shape[1]
     weights, constant = np.zeros((max_lags, series, series)), np.zeros(series)
@@ -180,16 +185,19 @@ def fit_ar(inputs: np.ndarray, max_lags: int) -> Linear:
     return Linear(weights, constant).with_residuals(inputs, parameters)
 
 
-def fit_var(inputs: np.ndarray, max_lags: int, columns: list[int], lasting: np.ndarray) -> Linear:
+def fit_var(
+    inputs: np.ndarray, scale: Scale, max_lags: int = 12, columns: Sequence[int] = (0, 1)
+) -> Linear:
     """A vector autoregression (Sims 1980) of some ``columns``, its order chosen by the Akaike
     criterion.
 
     The other series stay or change as they do on average; they do not enter the forecast of
     ``columns``.
     """
+    columns = list(columns)
     fit = VAR(inputs[:, columns]).fit(maxlags=max_lags, ic="aic")
     lags = max(fit.k_ar, 1)
-    weights, constant = _stays(lags, lasting), np.zeros(inputs.shape[1])
+    weights, constant = _stays(lags, scale), np.zeros(inputs.shape[1])
     weights[:, columns] = 0
     weights[:, :, columns] = 0
     for lag, matrix in enumerate(fit.coefs, start=1):  # (to, from)
@@ -201,7 +209,7 @@ def fit_var(inputs: np.ndarray, max_lags: int, columns: list[int], lasting: np.n
 
 
 def fit_bvar(
-    inputs: np.ndarray, lags: int, tightness: float, lasting: np.ndarray, cross: float = 0.5
+    inputs: np.ndarray, scale: Scale, lags: int = 12, tightness: float = 0.1, cross: float = 0.5
 ) -> Linear:
     """A vector autoregression of all series with a Minnesota prior (Litterman 1986): posterior
     means.
@@ -213,7 +221,7 @@ def fit_bvar(
     X, y = lagged(inputs, lags)
     X = X.reshape(len(X), -1)
     series = inputs.shape[1]
-    stays = _stays(lags, lasting).reshape(-1, series)
+    stays = _stays(lags, scale).reshape(-1, series)
     rest = y - X @ stays
     own = np.tile(np.eye(series, dtype=bool), (lags, 1))
     prior = tightness / np.repeat(np.arange(lags, 0, -1), series)
@@ -234,7 +242,7 @@ def fit_bvar(
 
 
 def fit_ridge(
-    inputs: np.ndarray, lags: int, lasting: np.ndarray, alphas: Iterable[float]
+    inputs: np.ndarray, scale: Scale, lags: int = 3, alphas: Sequence[float] = ALPHAS
 ) -> Linear:
     """Ridge regression of each series on the last months of all, shrunk towards persistence.
 
@@ -243,7 +251,7 @@ def fit_ridge(
     X, y = lagged(inputs, lags)
     X = X.reshape(len(X), -1)
     series = inputs.shape[1]
-    stays = _stays(lags, lasting).reshape(-1, series)
+    stays = _stays(lags, scale).reshape(-1, series)
     fit = RidgeCV(alphas=list(alphas), alpha_per_target=series > 1).fit(X, y - X @ stays)
     weights = stays + fit.coef_.reshape(series, -1).T
     constant = np.atleast_1d(fit.intercept_)
@@ -251,6 +259,186 @@ def fit_ridge(
     parameters = 1 + (squares / (squares + fit.alpha_)).sum(axis=0)
     weights = weights.reshape(lags, series, series)
     return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def fit_factors(
+    inputs: np.ndarray, scale: Scale, factors: int = 3, lags: int = 2, own: int = 3
+) -> Linear:
+    """Each series on its own last months and on the last ones of a few factors, by least squares.
+
+    The factors are principal components of all series (Stock and Watson 2002).
+    """
+    longest, series = max(lags, own), inputs.shape[1]
+    X, y = lagged(inputs, longest)
+    loadings = np.linalg.svd(inputs, full_matrices=False)[2][: min(factors, series)].T
+    common = (X[:, -lags:] @ loadings).reshape(len(X), -1)
+    weights, constant = np.zeros((longest, series, series)), np.zeros(series)
+    for column in range(series):
+        known = np.column_stack([np.ones(len(X)), X[:, -own:, column], common])
+        estimates = np.linalg.lstsq(known, y[:, column], rcond=None)[0]
+        constant[column] = estimates[0]
+        of_factors = estimates[1 + own :].reshape(lags, -1)
+        weights[-lags:, :, column] = of_factors @ loadings.T
+        weights[-own:, column, column] += estimates[1 : 1 + own]
+    parameters = 1 + own + common.shape[1]
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+# ---- a network beside a linear part
+
+
+@dataclass
+class Recurrent:
+    """A linear forecaster plus what GRUs add, month by month.
+
+    ``networks`` holds the trained weights of each run: embedding (series, wide), kernel (series + 1
+    + wide, 3 units), recurrent kernel (units, 3 units), bias (2, 3 units) and output (units, 1), as
+    Keras keeps them. One GRU serves all series: it reads the month of the whole panel, that of the
+    series whose forecast it makes, and the embedding of that series. The mean of the runs is added.
+    The step is written out because a path needs one step a month, and Keras would read the whole
+    window again for each (``tests/test_macro_forecasts.py`` compares both).
+    """
+
+    linear: Linear
+    networks: list[list[np.ndarray]]
+    residuals: np.ndarray | None = None
+
+    def start(self, past: np.ndarray) -> tuple[list, np.ndarray]:
+        """State after the months ``past`` (samples, months, series), and the mean of the next
+        (samples, series).
+        """
+        state, mean = self.linear.start(past)
+        shape = len(past), past.shape[2]
+        hidden = [np.zeros((*shape, network[2].shape[0])) for network in self.networks]
+        for month in range(past.shape[1]):
+            hidden = self._read(hidden, past[:, month])
+        return [*state, *hidden], mean + self._added(hidden)
+
+    def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
+        """State and mean after one more month (samples, series)."""
+        linear, mean = self.linear.advance(state[:1], value)
+        hidden = self._read(state[1:], value)
+        return [*linear, *hidden], mean + self._added(hidden)
+
+    def with_residuals(self, inputs: np.ndarray, left_out: list[np.ndarray]) -> "Recurrent":
+        """The same, with its errors on ``inputs`` (months, series).
+
+        ``left_out`` holds the months, by position, that each run was not trained on: the error of a
+        month is that of the linear part (as it counts its own parameters) less what the run added
+        that had not seen the month.
+        """
+        first = len(self.linear.weights)
+        residuals = self.linear.residuals.copy()
+        if self.networks:
+            added = self.additions(inputs)
+            for run, months in enumerate(left_out):
+                months = months[months >= first]
+                residuals[months - first] -= added[run, months - 1]
+        return Recurrent(self.linear, self.networks, residuals)
+
+    def additions(self, inputs: np.ndarray) -> np.ndarray:
+        """(runs, months − 1, series): what each run adds to the forecast of each month but the
+        first of ``inputs`` (months, series).
+        """
+        hidden = [np.zeros((1, inputs.shape[1], net[2].shape[0])) for net in self.networks]
+        added = []
+        for value in inputs[:-1]:
+            hidden = self._read(hidden, value[None])
+            added.append([self._output(*pair)[0] for pair in zip(self.networks, hidden)])
+        return np.array(added).swapaxes(0, 1)
+
+    def _read(self, hidden, value):
+        pairs = zip(self.networks, hidden)
+        return [_gru_step(network, before, value) for network, before in pairs]
+
+    def _output(self, network, hidden):
+        return (hidden @ network[4])[..., 0]
+
+    def _added(self, hidden):
+        if not hidden:
+            return 0
+        return np.mean([self._output(*pair) for pair in zip(self.networks, hidden)], axis=0)
+
+
+def _gru_step(network, hidden, value):
+    """States (samples, series, units) after one more month (samples, series); the cell of Cho et
+    al. (2014) in the form that Keras and cuDNN use (the reset gate after the product).
+    """
+    embedding, kernel, recurrent, bias, _ = network
+    series, units = value.shape[1], len(recurrent)
+    of_panel = (value @ kernel[:series])[:, None]
+    of_own = value[..., None] * kernel[series]
+    of_series = embedding @ kernel[series + 1 :] + bias[0]
+    new = of_panel + of_own + of_series
+    old = hidden @ recurrent + bias[1]
+    gates = expit(new[..., : 2 * units] + old[..., : 2 * units])
+    update, reset = gates[..., :units], gates[..., units:]
+    candidate = np.tanh(new[..., 2 * units :] + reset * old[..., 2 * units :])
+    return update * hidden + (1 - update) * candidate
+
+
+def parts_left_out(months: int, runs: int) -> list[np.ndarray]:
+    """Positions of the months in as many consecutive parts as there are runs; a single run leaves
+    out none.
+    """
+    if runs == 1:
+        return [np.arange(0)]
+    return np.array_split(np.arange(months), runs)
+
+
+def left_over(inputs: np.ndarray, linear: Linear) -> np.ndarray:
+    """(months, series): what the linear part leaves of each month of ``inputs``; NaN where it
+    cannot forecast yet.
+    """
+    rest = np.full(inputs.shape, np.nan)
+    rest[len(linear.weights) :] = inputs[len(linear.weights) :] - linear.means(inputs)
+    return rest
+
+
+def draw_sequences(
+    inputs: np.ndarray, rest: np.ndarray, months: int, count: int, seed: int
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Random sequences of the panel, each for one series, to train a global network on.
+
+    ``rest`` (months, series) is what is to be learned, NaN in the months that are left out. Returns
+    the inputs [panel (count, months, series), own (count, months, 1), series (count, 1)], the
+    targets (count, months, 1), each for the month after its input, and their weights (count,
+    months), which are zero for months left out.
+    """
+    random = np.random.default_rng(seed)
+    starts = random.integers(len(inputs) - months, size=count)
+    series = random.integers(inputs.shape[1], size=count)
+    rows = starts[:, None] + np.arange(months)
+    panel = inputs[rows].astype("float32")
+    own = np.take_along_axis(panel, series[:, None, None], axis=2)
+    target = rest[rows + 1, series[:, None]]
+    weights = np.isfinite(target).astype("float32")
+    target = np.nan_to_num(target).astype("float32")
+    return [panel, own, series[:, None].astype("int32")], target[..., None], weights
+
+
+# ---- dates of forecasts
+
+
+def forecast_dates(panel: pd.DataFrame, years: int, months_left: int) -> pd.DatetimeIndex:
+    """The last months of ``years`` years in which forecasts are made, the very last with
+    ``months_left`` months after it.
+
+    Raises ValueError where the panel is too short.
+    """
+    last = len(panel) - 1 - months_left
+    first = last + 1 - 12 * years
+    if first < 24:
+        raise ValueError(f"{len(panel)} months are too few for {years} years of forecasts")
+    return panel.index[first : last + 1]
+
+
+def with_release_lags(panel: pd.DataFrame, lags: dict[str, int]) -> pd.DataFrame:
+    """What is known at the end of each month: each series moved down by its release lag (months);
+    the first months, in which some are not known, are left out.
+    """
+    moved = {name: panel[name].shift(lags[name]) for name in panel}
+    return pd.DataFrame(moved).iloc[max(lags[name] for name in panel) :]
 
 
 # ---- simulated paths
@@ -265,7 +453,9 @@ def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 
     """
     residuals = forecaster.residuals - forecaster.residuals.mean(axis=0)
     rows = np.random.default_rng(seed).integers(len(residuals), size=(months, len(past) * paths))
-    state, mean = forecaster.start(np.repeat(past, paths, axis=0))
+    state, mean = forecaster.start(past)
+    state = [np.repeat(part, paths, axis=0) for part in state]
+    mean = np.repeat(mean, paths, axis=0)
     path = np.empty((len(mean), months, past.shape[2]), dtype="float32")
     for month in range(months):
         path[:, month] = mean + residuals[rows[month]]
@@ -336,3 +526,18 @@ def covered(actual: np.ndarray, paths: np.ndarray, level: float = 0.8) -> np.nda
     tail = (1 - level) / 2
     low, high = np.quantile(paths, [tail, 1 - tail], axis=1)
     return (actual >= low) & (actual <= high)
+
+
+def block_interval(values: np.ndarray, block: int = 12, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of ``values`` (dates,) that are alike from date to date.
+
+    A t-interval over the means of consecutive blocks, the last ones counted from the end; with
+    eight blocks it covers what it should where a bootstrap does not (tested by simulation;
+    Ibragimov and Müller 2010). Raises ValueError for less than two blocks.
+    """
+    blocks = len(values) // block
+    if blocks < 2:
+        raise ValueError(f"needs two blocks of {block}, given {len(values)} values")
+    means = np.asarray(values)[-blocks * block :].reshape(blocks, block).mean(axis=1)
+    half = t.ppf((1 + level) / 2, blocks - 1) * means.std(ddof=1) / np.sqrt(blocks)
+    return means.mean() - half, means.mean() + half
