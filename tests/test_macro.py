@@ -66,6 +66,85 @@ def test_bundled(monkeypatch, capsys):
     ) == ["macro.csv"]
 
 
+def test_committed_panel_is_what_the_script_makes():
+    assert macro.BUNDLED_PANEL.read_text(encoding="utf-8") == macro.make_panel_csv()
+
+
+def test_bundled_panel(monkeypatch):
+    """Fifteen series without a gap; the first two are those of load_macro."""
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    panel, two = load_macro(panel=True), load_macro()
+    source = panel.attrs["source"]
+    assert panel.shape == (377, 15) and panel.notna().all(axis=None)
+    assert panel.index.equals(pd.date_range("1985-01", "2016-05", freq="MS"))
+    pd.testing.assert_frame_equal(panel[["sentiment", "ip"]], two[:"2016-05"], check_freq=False)
+    for key in ("titles", "kinds", "lags"):
+        assert list(source[key]) == list(panel)
+    assert set(source["kinds"].values()) == {"level", "difference", "growth"}
+    growing = [name for name, kind in source["kinds"].items() if kind == "growth"]
+    assert (panel[growing] > 0).all(axis=None)
+    assert panel.loc["2008-10-01", "MARKET"] == -17.15 and panel.loc["2008-12-01", "SPREAD"] > 3
+
+
+def test_market_and_spread_are_in_their_month():
+    from arch.data import default, frenchdata
+
+    panel = pd.read_csv(macro.BUNDLED_PANEL, index_col=0, parse_dates=True)
+    position = frenchdata.load().index.astype("int64").get_loc(200810)
+    october = frenchdata.load().iloc[position]
+    assert panel.loc["2008-10-01", "MARKET"] == round(october["Mkt-RF"] + october["RF"], 2)
+    yields = default.load().loc["2008-10-01"]
+    assert panel.loc["2008-10-01", "SPREAD"] == round(yields["BAA"] - yields["AAA"], 2)
+
+
+NAMES = {"sentiment": "GACDFSA066MSFRBPHI", "ip": "INDPRO"}
+
+
+def test_release_lags_are_those_of_the_vintages(monkeypatch):
+    """The later lag of the two vintages, each made at the end of its month."""
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    lags = load_macro(panel=True).attrs["source"]["lags"]
+    for column, lag in lags.items():
+        if column.upper() not in macro.FROM_ARCH:
+            table = macro.load_vintages(NAMES.get(column, column))
+            months = [pd.Timestamp(day).to_period("M") for day in table]
+            last = [table[day].last_valid_index().to_period("M") for day in table]
+            assert lag == max((month - end).n for month, end in zip(months, last)), column
+
+
+def test_vintages_revise_growth():
+    growth = 100 * np.log(macro.load_vintages()).diff()
+    revision = growth["2016-07-29"] - growth["2016-06-29"]
+    assert revision["2016-04":"2016-05"].abs().round(3).tolist() == [0.115, 0.115]
+
+
+@pytest.mark.parametrize("first", ["1977-10-01", "1979-01-01"])
+def test_local_panel_takes_series_that_cover_the_months(local, first):
+    table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": 99.5, "INDPRO": 1.0})
+    table.loc[MONTHS < first, "INDPRO"] = np.nan
+    with gzip.open(local / "fred_monthly.csv.gz", "wt") as file:
+        table.assign(note=False).to_csv(file, index=False)
+    panel = load_macro(panel=True)
+    whole = first == "1977-10-01"
+    assert list(panel) == ["sentiment", "ip", "INDPRO"][: 2 + whole]
+    assert panel.attrs["source"]["kinds"]["ip"] == "growth" and panel.notna().all(axis=None)
+
+
+def test_own_panel(local):
+    own = pd.DataFrame({"date": MONTHS, "sentiment": 80.5, "ip": 99.5, "orders": 7.0, "gap": -1.0})
+    own.to_csv(local / "macro_panel.csv", index=False)
+    panel = load_macro(panel=True)
+    kinds = {"sentiment": "level", "ip": "growth", "orders": "growth", "gap": "level"}
+    assert panel.attrs["source"]["kinds"] == kinds and len(panel) == len(MONTHS)
+    own.loc[30, "gap"] = np.nan
+    own.to_csv(local / "macro_panel.csv", index=False)
+    with pytest.raises(DataError, match="no value in 1980-04"):
+        load_macro(panel=True)
+    own.rename(columns={"ip": "production"}).to_csv(local / "macro_panel.csv", index=False)
+    with pytest.raises(DataError, match="needs sentiment and ip"):
+        load_macro(panel=True)
+
+
 @pytest.mark.parametrize("header", ["observation_date", "DATE"])
 @pytest.mark.parametrize("missing", [".", ""])
 def test_fred_files(local, header, missing):
