@@ -15,7 +15,7 @@ NBVAL := $(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax --nbval-s
 FIRST := $(wildcard notebooks/02*.ipynb notebooks/08*.ipynb)
 REST := $(filter-out $(FIRST),$(sort $(wildcard notebooks/*.ipynb)))
 
-.PHONY: help env notebooks test lab data refresh full bench lock clean
+.PHONY: help env notebooks test check lab data refresh full bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,11 @@ notebooks: $(READY)  ## run all notebooks, or NB="02 03"; PARAMETERS="-p name va
 test: $(READY)  ## unit and property tests, checks of the notebooks, and nbval over all of them
 	$(if $(FIRST),$(NBVAL) $(FIRST))
 	$(NBVAL) $(REST) tests
+
+check: $(READY)  ## rules, formatting, and the tests that are not slow: a minute or two
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BUNDLED) $(BIN)/pytest $(XDIST) -m "not slow" tests
 
 lab: $(READY)  ## JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks

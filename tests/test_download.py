@@ -1,4 +1,6 @@
-"""Downloads against a loopback internet: the real clients, the real addresses, real TLS; every fault of the issue."""
+"""Downloads against a loopback internet: the real clients, the real addresses, real TLS; every
+fault of the issue.
+"""
 
 import gc
 import hashlib
@@ -38,6 +40,7 @@ from data.files import whole_file
 from data.source import DataError, sha256
 
 README = Path(data_package.__file__).with_name("README.md")
+pytestmark = pytest.mark.slow
 HOSTS = (
     *(
         "fred.stlouisfed.org",
@@ -104,9 +107,7 @@ def chart_of(symbol):
         "range": "",
         "validRanges": ["1d", "max"],
     }
-    quotes = {name: close for name in ("open", "high", "low", "close")} | {
-        "volume": [1000] * len(days)
-    }
+    quotes = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": [1000] * len(days)}
     adjusted = [{"adjclose": [0.5 * price for price in close]}]
     result = [
         {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quotes], "adjclose": adjusted}}
@@ -133,7 +134,8 @@ def submission(accession):
         "8": "Financial Statements and Supplementary Data",
     }
     body = "".join(
-        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: {words(item + accession)}.</p>"
+        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: "
+        f"{words(item + accession)}.</p>"
         for item, title in sections.items()
     )
     return f"""<SEC-DOCUMENT>{accession}.txt : {year}0203
@@ -353,7 +355,9 @@ def naps(monkeypatch):
 
 
 def older_data(folder):
-    """What an earlier download might have left, with content that a new one replaces, and content that it keeps."""
+    """What an earlier download might have left, with content that a new one replaces, and content
+    that it keeps.
+    """
     (folder / "SP500.csv").write_bytes(
         fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0))
     )
@@ -451,7 +455,9 @@ def outcome(internet, tmp_path_factory):
 
 
 def check_partial(source, folder, before):
-    """The item that failed has its older rows, or none; the others have arrived; nothing else has gone."""
+    """The item that failed has its older rows, or none; the others have arrived; nothing else has
+    gone.
+    """
     if source == "prices":
         rows = pd.read_parquet(folder / "stock_prices.parquet").groupby("symbol")["adj_close"]
         assert (
@@ -487,7 +493,8 @@ def stalled(timeout, **options):
 def ctrl_c(internet, source, kind="ctrl-c"):
     """A real SIGINT while the body is awaited.
 
-    A test runner may have set it to be ignored, and a garbage collection with the callback of JAX may swallow it.
+    A test runner may have set it to be ignored, and a garbage collection with the callback of JAX
+    may swallow it.
     """
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
@@ -531,7 +538,9 @@ def renamed(internet, source):
 
 @contextmanager
 def no_dns(internet, source):
-    """.invalid is reserved never to resolve; the proxy is the only name that a client here has to resolve itself."""
+    """.invalid is reserved never to resolve; the proxy is the only name that a client here has to
+    resolve itself.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
             patch.setenv(name, "http://proxy.invalid:3128")
@@ -1160,7 +1169,8 @@ def test_waits_grow_and_are_announced(internet, local, naps, capsys):
         download("sp500")
     assert naps == [1, 2]
     waits = [
-        f"HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in {seconds:.0f} s"
+        "HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in "
+        f"{seconds:.0f} s"
         for seconds in naps
     ]
     assert capsys.readouterr().err.splitlines() == waits
@@ -1178,7 +1188,9 @@ def test_long_waits_are_left_to_the_reader(internet, local, naps):
 @pytest.mark.parametrize("kind, attempts", [("429", 1), ("reset", 3)])
 @pytest.mark.parametrize("source", OPTIONS)
 def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attempts):
-    """A server that asks for an hour gets one request, a broken connection our number of attempts, at each address."""
+    """A server that asks for an hour gets one request, a broken connection our number of attempts,
+    at each address.
+    """
     YfData.cache_get.cache_clear()
     with (
         internet.broken(kind, WHERE[source], retry_after="3600") as fault,
@@ -1190,7 +1202,9 @@ def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attem
 
 
 def test_killed_download_leaves_nothing_in_the_way(internet, local):
-    """A process that dies in mid-body (kill -9) leaves neither a lock nor a file that a loader would read."""
+    """A process that dies in mid-body (kill -9) leaves neither a lock nor a file that a loader
+    would read.
+    """
     command = [sys.executable, "-m", "data", "download", "imdb"]
     with internet.broken("held", "aclImdb", times=1) as fault:
         process = subprocess.Popen(command, cwd=README.parent.parent, stderr=subprocess.DEVNULL)

@@ -1,4 +1,6 @@
-"""Macro data, and the rolling origin of notebook 05: the functions under test are those of the notebook itself."""
+"""Macro data, and the rolling origin of notebook 05: the functions under test are those of the
+notebook itself.
+"""
 
 import ast
 import gzip
@@ -65,7 +67,9 @@ def test_bundled(monkeypatch, capsys):
 @pytest.mark.parametrize("header", ["observation_date", "DATE"])
 @pytest.mark.parametrize("missing", [".", ""])
 def test_fred_files(local, header, missing):
-    """Missing values at both ends are cut off, and so are the years in which sentiment was not monthly."""
+    """Missing values at both ends are cut off, and so are the years in which sentiment was not
+    monthly.
+    """
     sentiment = fred("UMCSENT", header=header).splitlines()
     for row in (1, 2, len(sentiment) - 1):
         sentiment[row] = sentiment[row].split(",")[0] + "," + missing
@@ -181,7 +185,7 @@ def notebook():
                 kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
                 tree.body = [node for node in tree.body if isinstance(node, kinds)]
             exec(compile(tree, path.name, "exec"), names)
-    sizes = {name: 2 for name in LSTMS} | {"iterated, no LSTM": 0}
+    sizes = dict.fromkeys(LSTMS, 2) | {"iterated, no LSTM": 0}
     names |= {
         "SEASONAL": True,
         "SEEDS": [0],
@@ -301,7 +305,9 @@ def test_average_growth_is_what_an_untrained_network_forecasts(
 
 
 def planted(strength):
-    """Fifty years in which growth follows sentiment of the month before, by ``strength`` of its spread."""
+    """Fifty years in which growth follows sentiment of the month before, by ``strength`` of its
+    spread.
+    """
     random = np.random.default_rng(1)
     months = pd.date_range("1950-01-01", periods=600, freq="MS")
     sentiment, noise = random.normal(size=(2, 600))

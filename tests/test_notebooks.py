@@ -144,7 +144,9 @@ def test_outputs_are_kept_and_tidy(path):
 
 
 def test_prose_quotes_no_result(path):
-    """Decimal numbers in prose must be rendered by a cell; years, sizes and settings are whole numbers."""
+    """Decimal numbers in prose must be rendered by a cell; years, sizes and settings are whole
+    numbers.
+    """
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
             prose = re.sub(r"\$\$?.*?\$\$?|`[^`]*`|\]\([^)]*\)", "", cell.source, flags=re.DOTALL)

@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.readme import rendered
+from scores import score_table, score_text
+from tools.readme import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -80,9 +81,26 @@ def test_every_dependency_says_what_needs_it(file):
     assert not [line for line in lines if "#" not in line and "python" not in line]
 
 
-def test_readme_is_rendered_from_the_results():
-    text = (ROOT / "README.md").read_text()
-    assert rendered(text) == text, "run: python -m tools.readme"
+@pytest.mark.parametrize("path", ["README.md", "data/README.md", "results/README.md"])
+def test_pages_are_rendered_from_the_results(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert pages()[ROOT / path] == text, "run: python -m tools.readme"
+
+
+def test_every_score_is_on_the_page_of_results():
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "results").glob("*/*.json")):
+        for row in json.loads(path.read_text(encoding="utf-8"))["scores"]:
+            assert score_text(row) in page, (path.name, row)
+
+
+def test_every_score_is_in_its_place_in_the_table():
+    """On every version of pandas: each cell of each table is the row it belongs to."""
+    for path in sorted((ROOT / "results").glob("*/*.json")):
+        rows = json.loads(path.read_text(encoding="utf-8"))["scores"]
+        table = score_table(rows) if rows else {}
+        for row in rows:
+            assert table.loc[(row["task"], row["model"]), row["metric"]] == score_text(row)
 
 
 def test_every_notebook_is_in_the_readme():
@@ -131,7 +149,9 @@ def test_make_help_lists_every_target():
     ],
 )
 def test_notebooks_under_test_cannot_reach_out(tmp_path, way):
-    """In a kernel that nbval starts, in the folder of the notebook, with the environment of these tests."""
+    """In a kernel that nbval starts, in the folder of the notebook, with the environment of these
+    tests.
+    """
     cell = nbformat.v4.new_code_cell(
         f"from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)\n{way}"
     )

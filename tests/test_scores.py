@@ -187,7 +187,9 @@ def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
 
 
 def test_mean_t_statistic():
-    """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags of 200."""
+    """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags
+    of 200.
+    """
     for values in (rng.normal(0.5, 1, size=200), np.repeat(rng.normal(0.5, 1, size=40), 5)):
         rest = values - values.mean()
         variance = np.mean(rest**2) + sum(

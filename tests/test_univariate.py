@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_code import functions  # noqa: E402
+from notebook_code import functions
 
-import data  # noqa: E402
+import data
 import scores
 import training
 import utils

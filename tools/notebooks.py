@@ -1,4 +1,5 @@
-"""Run the notebooks side by side: ``python -m tools.notebooks run|refresh|full [NUMBER ...] [-- papermill options]``.
+"""Run the notebooks side by side: ``python -m tools.notebooks run|refresh|full [NUMBER ...] [--
+papermill options]``.
 
 run      executed copies and HTML in build/, tracked files untouched
 refresh  the same, then outputs into notebooks/, scores into results/bundled, tables into README.md
@@ -52,7 +53,8 @@ def select(numbers):
     unknown = set(numbers) - {number(path) for path in paths}
     if unknown:
         sys.exit(
-            f"no notebook {', '.join(sorted(unknown))}; there are {', '.join(number(path) for path in paths)}"
+            f"no notebook {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(number(path) for path in paths)}"
         )
     return [path for path in paths if not numbers or number(path) in numbers]
 
@@ -79,7 +81,9 @@ def slots():
 
 
 def execute(paths, parameters):
-    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the error of a failure."""
+    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the
+    error of a failure.
+    """
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
     waiting, running, size = list(paths), [], slots()
     try:
@@ -124,7 +128,9 @@ def failure(run):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 error = f"{output.ename}: {output.evalue}"
-                return f"\n{run.source.name} failed in this cell:\n\n{cell.source}\n\n{error}\n\nsee {copy.relative_to(ROOT)}"
+                place = f"{run.source.name} failed in this cell"
+                seen = copy.relative_to(ROOT)
+                return f"\n{place}:\n\n{cell.source}\n\n{error}\n\nsee {seen}"
     return f"\n{run.source.name} failed:\n{(BUILD / f'{run.source.stem}.log').read_text()[-2000:]}"
 
 
@@ -177,7 +183,8 @@ def main():
     arguments = parser.parse_args(arguments)
     if arguments.mode == "full" and not (local_folder() and local_folder().is_dir()):
         sys.exit(
-            "no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: python -m data list)"
+            "no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: "
+            "python -m data list)"
         )
     paths = select(arguments.numbers)
     execute(paths, options)
