@@ -16,7 +16,7 @@ RATING = re.compile(r"\d+_(\d+)\.txt")
 
 
 def read_own_reviews(path: Path) -> pd.DataFrame:
-    """``text`` and ``label`` (0, 1) of a CSV or a folder; ``half`` and ``film`` where they are known.
+    """``text`` and ``label`` (0, 1) of a CSV or a folder; ``half`` and ``film`` where known.
 
     Raises DataError naming the file, the row, what was found and what is needed.
     """
