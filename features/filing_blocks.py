@@ -6,7 +6,7 @@ import numpy as np
 from gensim.models import Word2Vec
 from scipy.sparse import csr_matrix
 
-from features.words import PAD, UNKNOWN
+from features.words import PAD, UNKNOWN, Vocabulary, tokenize
 
 
 def count_matrix(sequences: Sequence[np.ndarray], size: int) -> csr_matrix:
@@ -130,4 +130,19 @@ def blocks_of_ids(
         for step, number in enumerate(chosen):
             part = sequence[number * block : (number + 1) * block]
             padded[row, step, : len(part)] = part
+    return padded
+
+
+def sentence_blocks(texts: Sequence[Sequence[str]], vocabulary: Vocabulary) -> np.ndarray:
+    """Texts, each a list of sentences, with a sentence as a block; padding stands at the end.
+
+    Returns int32, (texts, sentences of the longest text, words of the longest sentence).
+    """
+    sentences = [[vocabulary.encode([tokenize(part)])[0] for part in text] for text in texts]
+    steps = max(len(text) for text in sentences)
+    longest = max(len(ids) for text in sentences for ids in text)
+    padded = np.full((len(texts), steps, longest), PAD, dtype="int32")
+    for row, text in enumerate(sentences):
+        for step, ids in enumerate(text):
+            padded[row, step, : len(ids)] = ids
     return padded

@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from data.synthetic import CALM, RISKY, synthetic_filings
+from data.synthetic import BAD, CALM, GOOD, RISKY, synthetic_filings
+from data.synthetic_order import ordered_texts
 from features.filing_blocks import (
     blocks_of_ids,
     blocks_of_words,
     count_matrix,
     inverse_document_frequency,
+    sentence_blocks,
     word_vectors,
 )
 from features.filing_scores import (
@@ -22,6 +24,7 @@ from features.filing_scores import (
     tone_of,
 )
 from features.filing_volatility import less_mean_of_year, volatility_after_filing
+from features.words import Vocabulary
 
 SEQUENCES = [
     np.arange(2, 8, dtype="int32"),
@@ -245,3 +248,20 @@ def test_other_chance_changes_returns_and_no_text():
     first, second = synthetic_filings(5, 3), synthetic_filings(5, 3, chance=1)
     pd.testing.assert_frame_equal(first[0], second[0])
     assert not np.allclose(first[1], second[1])
+
+
+def test_the_order_says_what_the_counted_words_do_not():
+    """The sum over words is worth nothing with an effect of order, and much with one of words."""
+    for order, low, high in ((True, -0.08, 0.08), (False, 0.6, 0.8)):
+        texts, outcome = ordered_texts(2000, order)
+        words = [" ".join(sentences).split() for sentences in texts]
+        tone = [sum((word in GOOD) - (word in BAD) for word in text) for text in words]
+        assert low < np.corrcoef(tone, outcome)[0, 1] < high
+    assert ordered_texts(50)[0] == ordered_texts(50, order=False)[0], "the same texts"
+
+
+def test_a_sentence_is_a_block_with_padding_at_the_end():
+    known = Vocabulary(["[pad]", "[unknown]", "orders", "improved"])
+    blocks = sentence_blocks([["orders improved", "orders"], ["new"]], known)
+    assert blocks.tolist() == [[[2, 3], [2, 0]], [[1, 0], [0, 0]]]
+    assert not refused_by_cudnn((blocks != 0).any(axis=-1))

@@ -34,7 +34,7 @@ HEADLINES = {
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
     "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
-    "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
+    "09": ("week_after_filing", "ic", "GRU over blocks", "TF-IDF and ridge"),
 }
 
 
