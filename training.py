@@ -395,3 +395,19 @@ def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
     Raises TypeError for anything but a string.
     """
     return model.predict([tokenize(text) for text in texts])
+
+
+def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
+    """One model whose output is the mean of ``model`` with each of the ``weights``, ready to be saved.
+
+    ``weights`` is a list over seeds of ``model.get_weights()``. The new model has copies: ``model`` stays as it is.
+    """
+    inputs = keras.Input(model.input_shape[1:])
+    outputs = []
+    for number, trained in enumerate(weights):
+        copy = type(model).from_config(model.get_config())  # without its loss
+        copy.set_weights(trained)
+        copy.name = f"seed_{number}"
+        outputs.append(copy(inputs))
+    mean = outputs[0] if len(outputs) == 1 else keras.layers.Average()(outputs)
+    return keras.Model(inputs, mean)

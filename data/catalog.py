@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from data.source import ROOT, local_file, local_folder
+from data.source import ROOT, Source, local_file, local_folder, sha256
 
 MEANT = {  # names that look as if a file were meant for a loader
     "sp500": r"gspc|spx|s&?p.?500",
@@ -168,3 +168,29 @@ def overlooked(name: str) -> list[Path]:
         if first == name:
             found.append(path)
     return found
+
+
+def record(frame, name, kind, origin, licence, path, dates=None):
+    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
+    ``frame``.
+
+    ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
+    """
+    first, last = (
+        (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
+    )
+    frame.attrs["source"] = Source(
+        name=name,
+        kind=kind,
+        origin=origin,
+        licence=licence,
+        first=first,
+        last=last,
+        rows=len(frame),
+        sha256=sha256(path),
+    )
+    print(frame.attrs["source"])
+    if name in DATASETS:
+        for other in overlooked(name):
+            print(f"{other} is not read: {name} reads {', '.join(DATASETS[name].files)}")
+    return frame

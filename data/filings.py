@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data import synthetic
-from data.catalog import DATASETS
+from data.catalog import DATASETS, record
 from data.checks import ContractError, as_days, as_tickers
 from data.files import whole_file
 from data.prices import load_stock_prices
-from data.source import ROOT, damaged, local_file, record
+from data.source import ROOT, damaged, local_file
 from data.synthetic import COLUMNS, synthetic_filings
 
 BUNDLED = ROOT / "build" / "filings" / "synthetic.parquet"

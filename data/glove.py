@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
-from data.source import DataError, damaged, local_file, record
+from data.catalog import DATASETS, record
+from data.source import DataError, damaged, local_file
 
 NAME = re.compile(r"glove\.(?:6B|42B|840B)\.(\d+)d\.txt")
 LONGEST = 2**16  # bytes of a line; 300 dimensions need about 3,000

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
+from data.catalog import DATASETS, record
 from data.own_reviews import films_in, read_own_reviews
-from data.source import DataError, damaged, local_file, record
+from data.source import DataError, damaged, local_file
 
 COLUMNS = ["text", "label"]
 MEMBER = re.compile(r"(?:\./)?aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt")

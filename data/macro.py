@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
-from data.source import damaged, local_file, record, sha256
+from data.catalog import DATASETS, record
+from data.source import damaged, local_file, sha256
 
 BUNDLED = Path(__file__).with_name("macro.csv")
 BUNDLED_PANEL = Path(__file__).with_name("macro_panel.csv")

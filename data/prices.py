@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from data.catalog import DATASETS
+from data.catalog import DATASETS, record
 from data.checks import ContractError, as_days, as_tickers, impossible_prices
-from data.source import DataError, damaged, local_file, record
+from data.source import DataError, damaged, local_file
 from data.tables import long_rows, read_any
 
 

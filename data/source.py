@@ -29,41 +29,6 @@ class Source(dict):
         )
 
 
-def record(frame, name, kind, origin, licence, path, dates=None):
-    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
-    ``frame``.
-
-    ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
-    """
-    first, last = (
-        (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
-    )
-    frame.attrs["source"] = Source(
-        name=name,
-        kind=kind,
-        origin=origin,
-        licence=licence,
-        first=first,
-        last=last,
-        rows=len(frame),
-        sha256=sha256(path),
-    )
-    print(frame.attrs["source"])
-    _name_overlooked(name)
-    return frame
-
-
-def _name_overlooked(name):
-    """Name what lies in the local folder and looks as if it were meant for this loader, but is not
-    read.
-    """
-    from data.catalog import DATASETS, overlooked  # the catalogue needs this module first
-
-    if name in DATASETS:
-        for path in overlooked(name):
-            print(f"{path} is not read: {name} reads {', '.join(DATASETS[name].files)}")
-
-
 def sha256(path):
     """Hexadecimal SHA-256 of a file, or of the names and contents of all text files in a folder."""
     if Path(path).is_dir():

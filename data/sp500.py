@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.catalog import DATASETS
+from data.catalog import DATASETS, record
 from data.checks import ContractError, check_ohlc, daily_index, flat_days
-from data.source import damaged, local_file, record
+from data.source import damaged, local_file
 from data.tables import plain_columns
 
 PRICES = ["open", "high", "low", "close"]

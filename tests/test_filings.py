@@ -184,7 +184,7 @@ def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Setti
 
 def plain_texts(count=60, seed=0):
     rng = np.random.default_rng(seed)
-    return [" ".join(_news(rng, 20, 0, late=False)) for _ in range(count)]
+    return [" ".join(_news(rng, 20, 0, late=[])) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")

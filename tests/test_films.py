@@ -108,7 +108,7 @@ def test_own_texts_are_split_by_what_they_are_about(tmp_path, monkeypatch):
     monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
     made_up().to_csv(tmp_path / "reviews.csv", index=False)
     rows = data.load_imdb()
-    assert rows.attrs["source"]["licence"] == "your own" and len(rows) == 3000
+    assert rows.attrs["source"]["licence"] == "your own copy" and len(rows) == 3000
     assert (rows.groupby("film")["split"].nunique() == 1).all() and rows["film"].nunique() == 300
     made_up().drop(columns="film").to_csv(tmp_path / "reviews.csv", index=False)
     assert data.load_imdb()["film"].is_unique
