@@ -14,7 +14,6 @@ from scipy.special import expit
 from scipy.stats import t
 from sklearn.linear_model import RidgeCV
 from statsmodels.tsa.api import VAR
-from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 ALPHAS = tuple(
     10.0 ** np.arange(0, 4.5, 0.5)
@@ -171,18 +170,31 @@ def fit_persistence(inputs: np.ndarray, scale: Scale) -> Linear:
 
 
 def fit_ar(inputs: np.ndarray, scale: Scale, max_lags: int = 12) -> Linear:
-    """An autoregression of each series, its order chosen by the Akaike criterion."""
+    """An autoregression of each series by least squares, its order of at least one chosen by the
+    Akaike criterion, with all orders compared on the same months.
+    """
     series = inputs.shape[1]
     weights, constant = np.zeros((max_lags, series, series)), np.zeros(series)
     parameters = np.ones(series)
     for column, values in enumerate(inputs.T):
-        order = ar_select_order(values, max_lags, ic="aic").ar_lags or [1]
-        estimates = AutoReg(values, order).fit().params
-        constant[column] = estimates[0]
-        for lag, weight in zip(order, estimates[1:]):
-            weights[-lag, column, column] = weight
-        parameters[column] = len(estimates)
+        windows, target = lagged(values[:, None], max_lags)
+        criteria = []
+        for order in range(1, max_lags + 1):
+            rest = target[:, 0] - _least_squares(windows[:, -order:, 0], target[:, 0])[1]
+            criteria.append(len(rest) * np.log(np.mean(rest**2)) + 2 * order)
+        order = int(np.argmin(criteria)) + 1
+        windows, target = lagged(values[:, None], order)
+        estimates, _ = _least_squares(windows[..., 0], target[:, 0])
+        constant[column], weights[-order:, column, column] = estimates[0], estimates[1:]
+        parameters[column] = 1 + order
     return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def _least_squares(X, y):
+    """Constant and weights, and the fitted values."""
+    X = np.column_stack([np.ones(len(X)), X])
+    estimates = np.linalg.lstsq(X, y, rcond=None)[0]
+    return estimates, X @ estimates
 
 
 def fit_var(
@@ -234,8 +246,9 @@ def fit_bvar(
         noise = rest[:, column].var()
         penalty = np.diag(noise / deviation**2)
         moment = (X - center).T @ (rest[:, column] - target[column])
-        weights[:, column] = np.linalg.solve(products + penalty, moment)
-        parameters[column] += np.trace(np.linalg.solve(products + penalty, products))
+        inverse = np.linalg.inv(products + penalty)
+        weights[:, column] = inverse @ moment
+        parameters[column] += np.sum(inverse * products)  # trace of the product of both
     constant = target - center @ weights
     weights = (stays + weights).reshape(lags, series, series)
     return Linear(weights, constant).with_residuals(inputs, parameters)
@@ -274,8 +287,8 @@ def fit_factors(
     common = (X[:, -lags:] @ loadings).reshape(len(X), -1)
     weights, constant = np.zeros((longest, series, series)), np.zeros(series)
     for column in range(series):
-        known = np.column_stack([np.ones(len(X)), X[:, -own:, column], common])
-        estimates = np.linalg.lstsq(known, y[:, column], rcond=None)[0]
+        known = np.column_stack([X[:, -own:, column], common])
+        estimates, _ = _least_squares(known, y[:, column])
         constant[column] = estimates[0]
         of_factors = estimates[1 + own :].reshape(lags, -1)
         weights[-lags:, :, column] = of_factors @ loadings.T

@@ -283,3 +283,18 @@ def test_the_interval_over_years_covers_what_it_should(memory):
         low, high = macro.block_interval(values[-96:])
         hits += low < 0 < high
     assert 0.93 < hits / 2000 < 0.97
+
+
+def test_orders_of_the_autoregressions_are_those_of_statsmodels():
+    from statsmodels.tsa.ar_model import AutoReg, ar_select_order
+
+    random = np.random.default_rng(2)
+    inputs = np.zeros((300, 4))
+    for month in range(3, 300):
+        inputs[month] = 0.5 * inputs[month - 1] - 0.3 * inputs[month - 3] + random.normal(size=4)
+    weights = macro.fit_ar(inputs, None, 8).weights
+    for column, values in enumerate(inputs.T):
+        order = ar_select_order(values, 8, ic="aic").ar_lags
+        expected = AutoReg(values, order).fit().params[1:]
+        np.testing.assert_allclose(weights[::-1, column, column][: len(expected)], expected)
+        assert (weights[::-1, column, column][len(expected) :] == 0).all()
