@@ -169,5 +169,13 @@ def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:
     return [[words[place] for place in rng.permutation(len(words))] for words in tokens]
 
 
+def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:
+    """Marks about that share of the rows, (rows,) of bool: whole groups, drawn at random."""
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.cumsum(np.bincount(member)[order]) / len(member)
+    return np.isin(member, order[reached <= share])
+
+
 def _sum_rows(counts: sparse.csr_matrix) -> np.ndarray:
     return np.asarray(counts.sum(axis=0)).ravel()

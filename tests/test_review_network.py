@@ -12,6 +12,7 @@ from features.reviews import (
     fit_log_count_ratios,
     fit_tfidf,
     log_ratio,
+    random_part,
     shuffled_words,
     words_and_pairs,
 )
@@ -104,6 +105,14 @@ def test_shuffled_words_are_the_same_words():
     shuffled = shuffled_words(tokens, seed=1)
     assert [sorted(words) for words in shuffled] == [sorted(words) for words in tokens]
     assert shuffled[0] != tokens[0] and shuffled == shuffled_words(tokens, seed=1)
+
+
+def test_a_random_part_has_whole_groups():
+    groups = np.random.default_rng(0).integers(0, 300, 2000).astype(str)
+    part = random_part(groups, seed=1)
+    assert 0.17 < part.mean() <= 0.2 and not set(groups[part]) & set(groups[~part])
+    assert (part == random_part(groups, seed=1)).all() and (part != random_part(groups, 2)).any()
+    assert random_part(np.arange(10), 0).sum() == 2
 
 
 def test_minimal_pairs_are_forty_and_nearly_share_their_words():
