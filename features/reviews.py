@@ -3,10 +3,13 @@
 from itertools import pairwise
 
 import numpy as np
+from gensim.models import Word2Vec
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
+
+from features.words import UNKNOWN, Vocabulary
 
 NEVER = -1  # position of a word or pair that was not counted
 
@@ -167,6 +170,24 @@ def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:
     """The same words of each text in a random order."""
     rng = np.random.default_rng(seed)
     return [[words[place] for place in rng.permutation(len(words))] for words in tokens]
+
+
+def fit_word_vectors(
+    tokens: list[list[str]], vocabulary: Vocabulary, dimensions: int = 50, seed: int = 0
+) -> np.ndarray:
+    """Vectors of the words of a vocabulary, learned from texts without labels: (words, dimensions).
+
+    word2vec, skip-gram (Mikolov et al. 2013), by gensim on one thread, so that a seed gives the
+    same numbers again. float32, with a spread of one; zeros for padding, the unknown word, and
+    words that occur less than five times.
+    """
+    settings = {"vector_size": dimensions, "sg": 1, "window": 5, "negative": 5, "sample": 1e-4}
+    model = Word2Vec(tokens, epochs=3, min_count=5, workers=1, seed=seed, **settings)
+    vectors = np.zeros((len(vocabulary), dimensions), dtype="float32")
+    for position, word in enumerate(vocabulary.words):
+        if position > UNKNOWN and word in model.wv:
+            vectors[position] = model.wv[word]
+    return vectors / max(float(vectors[UNKNOWN + 1 :].std()), 1e-6)
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:

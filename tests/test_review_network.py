@@ -11,6 +11,7 @@ from features.reviews import (
     NaiveBayesRegression,
     fit_log_count_ratios,
     fit_tfidf,
+    fit_word_vectors,
     log_ratio,
     random_part,
     shuffled_words,
@@ -105,6 +106,19 @@ def test_shuffled_words_are_the_same_words():
     shuffled = shuffled_words(tokens, seed=1)
     assert [sorted(words) for words in shuffled] == [sorted(words) for words in tokens]
     assert shuffled[0] != tokens[0] and shuffled == shuffled_words(tokens, seed=1)
+
+
+def test_word_vectors_put_words_of_like_neighbours_together():
+    rng = np.random.default_rng(0)
+    near, far = ["sun", "day", "light"], ["moon", "night", "dark"]
+    tokens = [list(rng.choice(near if number % 2 else far, 8)) for number in range(6000)]
+    vocabulary = Vocabulary.fit([*tokens, ["rare"]])
+    vectors = fit_word_vectors(tokens, vocabulary, 6)
+    assert vectors.shape == (len(vocabulary), 6) and vectors.dtype == "float32"
+    assert (vectors[:2] == 0).all() and (vectors[vocabulary.index["rare"]] == 0).all()
+    sun, day, moon = (vectors[vocabulary.index[word]] for word in ("sun", "day", "moon"))
+    assert sun @ day / np.linalg.norm(day) > sun @ moon / np.linalg.norm(moon)
+    assert (vectors == fit_word_vectors(tokens, vocabulary, 6)).all()
 
 
 def test_a_random_part_has_whole_groups():
