@@ -3,10 +3,13 @@
 from itertools import pairwise
 
 import numpy as np
+from gensim.models import Word2Vec
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
+
+from features.words import UNKNOWN, Vocabulary
 
 NEVER = -1  # position of a word or pair that was not counted
 
@@ -63,22 +66,21 @@ class LogCountRatios:
         names of its actors. ``films``, (reviews,), has the film of each; the other arguments are
         those of ``fit_log_count_ratios``. Result as ``channels``.
         """
-        labels, films = np.asarray(labels), np.asarray(films)
+        labels, films = np.asarray(labels, dtype=float), np.asarray(films)
         counts = self._counts(tokens)
-        positive, negative = _sum_rows(counts[labels == 1]), _sum_rows(counts[labels == 0])
+        positive, negative = counts.T @ labels, counts.T @ (1 - labels)
         values, channels = self._values.copy(), [None] * len(tokens)
         order = np.argsort(films, kind="stable")
         _, first = np.unique(films[order], return_index=True)
         for rows in np.split(order, first[1:]):
-            of_film, praise = counts[rows], labels[rows] == 1
-            inside = np.unique(of_film.indices)  # all other ratios stay as they are
-            with_praise = _sum_rows(of_film[praise])[inside]
-            without = _sum_rows(of_film[~praise])[inside]
+            of_film, praise = counts[rows], labels[rows]
+            inside, place = np.unique(of_film.indices, return_inverse=True)  # no other changes
+            weights = np.repeat(praise, np.diff(of_film.indptr))
             values[inside] = log_ratio(
-                positive[inside] - with_praise,
-                negative[inside] - without,
-                (labels == 1).sum() - praise.sum(),
-                (labels == 0).sum() - (~praise).sum(),
+                positive[inside] - np.bincount(place, weights, len(inside)),
+                negative[inside] - np.bincount(place, 1 - weights, len(inside)),
+                labels.sum() - praise.sum(),
+                (1 - labels).sum() - (1 - praise).sum(),
                 strength,
             )
             for row in rows:
@@ -108,22 +110,22 @@ def fit_log_count_ratios(
 
     Args:
         tokens: lists of words, one for each training review.
-        labels: (reviews,), 1 positive and 0 negative.
+        labels: (reviews,), 1 positive and 0 negative, or the probability of praise between them.
         strength: what is added to both counts; large values draw the ratios of rare words to zero.
 
     Raises:
         ValueError: labels of one kind, or another number of labels than of reviews.
     """
-    labels = np.asarray(labels)
-    if len(tokens) != len(labels) or set(labels) != {0, 1}:
+    labels = np.asarray(labels, dtype=float)
+    if len(tokens) != len(labels) or not 0 < labels.mean() < 1 or np.ptp(labels) > 1:
         raise ValueError(
             f"needs reviews of both labels, given {len(tokens)} with {len(labels)} labels, "
-            f"{sorted(set(labels))}"
+            f"{sorted(set(labels))[:3]}"
         )
     counter = CountVectorizer(analyzer=words_and_pairs, min_df=2, binary=True, dtype=np.float32)
     counts = counter.fit_transform(tokens)
-    positive, negative = _sum_rows(counts[labels == 1]), _sum_rows(counts[labels == 0])
-    values = log_ratio(positive, negative, (labels == 1).sum(), (labels == 0).sum(), strength)
+    positive, negative = counts.T @ labels, counts.T @ (1 - labels)
+    values = log_ratio(positive, negative, labels.sum(), (1 - labels).sum(), strength)
     return LogCountRatios(dict(zip(counter.get_feature_names_out(), values.tolist())))
 
 
@@ -169,5 +171,68 @@ def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:
     return [[words[place] for place in rng.permutation(len(words))] for words in tokens]
 
 
-def _sum_rows(counts: sparse.csr_matrix) -> np.ndarray:
-    return np.asarray(counts.sum(axis=0)).ravel()
+def fit_word_vectors(
+    tokens: list[list[str]], vocabulary: Vocabulary, dimensions: int = 50, seed: int = 0
+) -> np.ndarray:
+    """Vectors of the words of a vocabulary, learned from texts without labels: (words, dimensions).
+
+    word2vec, skip-gram (Mikolov et al. 2013), by gensim on one thread, so that a seed gives the
+    same numbers again. float32, with a spread of one; zeros for padding, the unknown word, and
+    words that occur less than five times.
+    """
+    settings = {"vector_size": dimensions, "sg": 1, "window": 5, "negative": 5, "sample": 1e-4}
+    model = Word2Vec(tokens, epochs=3, min_count=5, workers=1, seed=seed, **settings)
+    vectors = np.zeros((len(vocabulary), dimensions), dtype="float32")
+    for position, word in enumerate(vocabulary.words):
+        if position > UNKNOWN and word in model.wv:
+            vectors[position] = model.wv[word]
+    return vectors / max(float(vectors[UNKNOWN + 1 :].std()), 1e-6)
+
+
+def mean_vectors(sequences: list[np.ndarray], vectors: np.ndarray) -> np.ndarray:
+    """Mean vector of the words of each text, rare words weighted up: (texts, dimensions).
+
+    ``sequences`` are positions in ``vectors``, (words, dimensions); the weight of a word is the log
+    of one over the share of these texts that have it.
+    """
+    row = np.repeat(np.arange(len(sequences)), [len(words) for words in sequences])
+    shape = (len(sequences), len(vectors))
+    counts = sparse.csr_matrix((np.ones(len(row)), (row, np.concatenate(sequences))), shape)
+    texts = np.asarray((counts > 0).sum(axis=0)).ravel()
+    weighted = counts.multiply(np.log((len(sequences) + 1) / (texts + 1))).tocsr()
+    total = np.maximum(np.asarray(weighted.sum(axis=1)), 1e-6)
+    return (weighted @ vectors) / total
+
+
+def soft_labels(logits: list[np.ndarray], known: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels for all texts from the logits of several teachers: (texts,), between 0 and 1.
+
+    Each array of ``logits``, (texts,), is centred and scaled to a spread of one, so that no teacher
+    is louder than another; the label is the sigmoid of twice their mean. ``known`` are the
+    positions of the texts whose true ``labels`` are given, which stay.
+    """
+    mean = np.mean([(values - values.mean()) / values.std() for values in logits], axis=0)
+    soft = 1 / (1 + np.exp(-2 * mean))
+    soft[known] = labels
+    return soft
+
+
+def fit_soft(features: sparse.csr_matrix, labels: np.ndarray, C: float = 10) -> LogisticRegression:
+    """A logistic regression on labels between 0 and 1, (texts,), or 0 and 1 themselves.
+
+    A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
+    """
+    both = sparse.vstack([features, features]).tocsr()
+    target = np.repeat([1, 0], features.shape[0])
+    weights = np.concatenate([labels, 1 - np.asarray(labels)])
+    used = np.flatnonzero(weights > 0)
+    regression = LogisticRegression(C=C, max_iter=200)
+    return regression.fit(both[used], target[used], sample_weight=weights[used])
+
+
+def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:
+    """Marks about that share of the rows, (rows,) of bool: whole groups, drawn at random."""
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.cumsum(np.bincount(member)[order]) / len(member)
+    return np.isin(member, order[reached <= share])

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 import training
 from features.minimal_pairs import MINIMAL_PAIRS
@@ -10,9 +12,14 @@ from features.reviews import (
     LogCountRatios,
     NaiveBayesRegression,
     fit_log_count_ratios,
+    fit_soft,
     fit_tfidf,
+    fit_word_vectors,
     log_ratio,
+    mean_vectors,
+    random_part,
     shuffled_words,
+    soft_labels,
     words_and_pairs,
 )
 from features.words import Vocabulary, tokenize
@@ -104,6 +111,62 @@ def test_shuffled_words_are_the_same_words():
     shuffled = shuffled_words(tokens, seed=1)
     assert [sorted(words) for words in shuffled] == [sorted(words) for words in tokens]
     assert shuffled[0] != tokens[0] and shuffled == shuffled_words(tokens, seed=1)
+
+
+def test_word_vectors_put_words_of_like_neighbours_together():
+    rng = np.random.default_rng(0)
+    near, far = ["sun", "day", "light"], ["moon", "night", "dark"]
+    tokens = [list(rng.choice(near if number % 2 else far, 8)) for number in range(6000)]
+    vocabulary = Vocabulary.fit([*tokens, ["rare"]])
+    vectors = fit_word_vectors(tokens, vocabulary, 6)
+    assert vectors.shape == (len(vocabulary), 6) and vectors.dtype == "float32"
+    assert (vectors[:2] == 0).all() and (vectors[vocabulary.index["rare"]] == 0).all()
+    sun, day, moon = (vectors[vocabulary.index[word]] for word in ("sun", "day", "moon"))
+    assert sun @ day / np.linalg.norm(day) > sun @ moon / np.linalg.norm(moon)
+    assert (vectors == fit_word_vectors(tokens, vocabulary, 6)).all()
+
+
+def test_soft_labels_keep_true_ones_and_follow_both_teachers():
+    first, second = np.array([-3.0, -1, 1, 3]), np.array([-40.0, -20, 20, 40]) + 7
+    soft = soft_labels([first, second], np.array([0]), np.array([1]))
+    assert (
+        soft[0] == 1 and (np.diff(soft[1:]) > 0).all() and ((0 < soft[1:]) & (soft[1:] < 1)).all()
+    )
+    expected = 1 / (1 + np.exp(-2 * 3 / np.std(first)))
+    assert soft_labels([first], np.array([0]), [1])[3] == pytest.approx(expected)
+
+
+def test_a_soft_label_counts_as_parts_of_texts():
+    features = sparse.csr_matrix(np.random.default_rng(0).normal(size=(60, 3)))
+    labels = np.arange(60) % 2
+    hard, usual = fit_soft(features, labels), LogisticRegression(C=10).fit(features, labels)
+    np.testing.assert_allclose(hard.coef_, usual.coef_, atol=1e-3)
+    undecided = fit_soft(features, np.full(60, 0.5))
+    np.testing.assert_allclose(undecided.predict_proba(features)[:, 1], 0.5, atol=1e-3)
+
+
+def test_soft_counts_are_between_those_of_the_labels(texts):
+    tokens, labels, films = texts
+    soft = 0.9 * labels + 0.1 * (1 - labels)
+    hard, shrunken = (fit_log_count_ratios(tokens, y).ratios for y in (labels, soft))
+    assert 0 < shrunken["bad"] < hard["bad"]
+    ratios = fit_log_count_ratios(tokens, soft)
+    assert len(ratios.channels_without(tokens, soft, films)) == 400
+
+
+def test_mean_vectors_weight_rare_words_up():
+    vectors = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype="float32")
+    sequences = [np.array([2, 3]), np.array([2]), np.array([2])]
+    means = mean_vectors(sequences, vectors)
+    assert means.shape == (3, 2) and means[0, 1] > 0.9 and np.isfinite(means).all()
+
+
+def test_a_random_part_has_whole_groups():
+    groups = np.random.default_rng(0).integers(0, 300, 2000).astype(str)
+    part = random_part(groups, seed=1)
+    assert 0.17 < part.mean() <= 0.2 and not set(groups[part]) & set(groups[~part])
+    assert (part == random_part(groups, seed=1)).all() and (part != random_part(groups, 2)).any()
+    assert random_part(np.arange(10), 0).sum() == 2
 
 
 def test_minimal_pairs_are_forty_and_nearly_share_their_words():
