@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 BATCH = 50_000
 
@@ -38,16 +39,28 @@ class PanelRegression:
         for rows in batches(part, len(outcome)):
             x, y = flat(inputs, rows), outcome[rows].astype("float64")
             group = stock[rows] if self.effects else np.zeros(len(y), dtype=int)
-            indicator = np.eye(stocks)[group]
-            count += indicator.sum(axis=0)
-            y_sum += y @ indicator
-            x_sum = x_sum + indicator.T @ x
+            entries = np.ones(len(y)), (group, np.arange(len(y)))
+            indicator = csr_matrix(entries, shape=(stocks, len(y)))
+            count += np.bincount(group, minlength=stocks)
+            y_sum += indicator @ y
+            x_sum = x_sum + indicator @ x
             square, product = square + x.T @ x, product + x.T @ y
         some = np.maximum(count, 1)
         within = square - x_sum.T @ (x_sum / some[:, None])
-        within[np.diag_indices_from(within)] += self.penalty
-        self.coef = np.linalg.solve(within, product - x_sum.T @ (y_sum / some))
-        own = (y_sum - x_sum @ self.coef) / some
+        self._sums = within, product - x_sum.T @ (y_sum / some), x_sum, y_sum, count
+        return self._solve()
+
+    def with_penalty(self, penalty: float) -> "PanelRegression":
+        """The same regression on the same samples with another penalty, without reading them."""
+        other = PanelRegression(self.effects, penalty)
+        other._sums = self._sums
+        return other._solve()
+
+    def _solve(self) -> "PanelRegression":
+        within, product, x_sum, y_sum, count = self._sums
+        penalty = self.penalty * np.eye(len(within))
+        self.coef = np.linalg.solve(within + penalty, product)
+        own = (y_sum - x_sum @ self.coef) / np.maximum(count, 1)
         self.intercept = float(own @ count / count.sum())
         self.by_stock = np.where(count > 0, own - self.intercept, 0)
         return self

@@ -423,68 +423,46 @@ def ranked_panel(signal, seed=0, stocks=20):
     return replace(panel, X=np.stack([change, *ranks], axis=-1))
 
 
-def run_direction(windows, until, **parameters):
+def panel_of(windows):
+    """The panel by week of windows: their returns, and a volatility that is half known before."""
+    change = pd.DataFrame(
+        {"date": windows.input_end, "ticker": windows.ticker, "return": windows.X[:, -1, 0]}
+    ).pivot(index="date", columns="ticker", values="return")
+    before = pd.DataFrame(windows.X[windows.input_end == windows.input_end[0]][:, :-1, 0].T)
+    dates = pd.date_range(end=change.index[0], periods=len(before) + 1, freq="W-FRI")[:-1]
+    change = pd.concat([before.set_axis(dates).set_axis(change.columns, axis=1), change])
+    generator = np.random.default_rng(0)
+    noise = pd.DataFrame(generator.normal(size=change.shape), change.index, change.columns)
+    volatility = -4 + noise + noise.shift(1, fill_value=0)
+    volatility += np.linspace(-1, 1, change.shape[1])  # some stocks are wilder than others
+    zero = change * 0
+    market = zero.add(volatility.mean(axis=1), axis=0)
+    return {
+        "return": change,
+        "market_return": zero.add(change.mean(axis=1), axis=0),
+        "volatility": volatility,
+        "market_volatility": market,
+        "excess_volatility": volatility - market,
+    }
+
+
+def run_direction(windows, until, panel=None, **parameters):
     """Notebook 03 on these windows, with one seed, up to a heading."""
+    panel = panel or panel_of(windows)
     median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
     details = pd.DataFrame({"up": windows.y > 0, "beats_median": windows.y > median})
+    later = panel["volatility"].shift(-1)
+    rows = later.index.get_indexer(windows.input_end)
+    details["forward_volatility"] = later.to_numpy()[rows, windows.ticker.codes]
+    details["forward_volatility"] = details["forward_volatility"].fillna(-4.0)
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
-    parameters = (
-        dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256) | parameters
-    )
-    without = ("### Do the ticker and the calendar help?", "### The ticker embedding")
-    return run_cells("03", until, parameters, without, load_windows=lambda name: (windows, details))
-
-
-def test_interval_of_the_auc_is_that_of_resampled_weeks():
-    """The quick count over pairs of weeks equals scikit-learn's AUC, whatever weeks are drawn."""
-    from sklearn.metrics import roc_auc_score
-
-    (path,) = (ROOT / "notebooks").glob("03_*.ipynb")
-    cell = next(
-        c.source
-        for c in nbformat.read(path, as_version=4).cells
-        if c.source.startswith("def auc_by_weeks")
-    )
-    namespace = {"np": np}
-    exec(cell, namespace)
-    generator = np.random.default_rng(0)
-    dates = np.repeat(np.arange(20), generator.integers(2, 9, 20))
-    actual, predicted = (
-        generator.integers(0, 2, len(dates)),
-        generator.integers(0, 30, len(dates)) / 30,
-    )
-    pairs, up, down = namespace["auc_by_weeks"](actual, predicted, dates)
-    for _ in range(5):
-        drawn = generator.integers(0, 20, 20)
-        rows = np.concatenate([np.flatnonzero(dates == week) for week in drawn])
-        times = np.bincount(drawn, minlength=20)
-        quick = times @ pairs @ times / ((times @ up) * (times @ down))
-        assert quick == pytest.approx(roc_auc_score(actual[rows], predicted[rows]))
-
-
-def test_permuted_names_tell_a_meaningful_embedding_from_a_random_one():
-    """Vectors near each other for stocks that move together give the lowest of all correlations;
-    random ones do not.
-    """
-    from scipy.spatial.distance import pdist, squareform
-    from scipy.stats import rankdata
-
-    names, generator = functions("03"), np.random.default_rng(0)
-    places = generator.normal(size=(15, 2))
-    names["closeness"] = rankdata(-pdist(places))  # they move together as much as they are near
-    permutations = [generator.permutation(15) for _ in range(99)]
-    for vectors, meaningful in [
-        (3 * places[:, ::-1], True),
-        (generator.normal(size=(15, 2)), False),
-    ]:
-        names["distances"] = rankdata(pdist(vectors))
-        observed = names["mantel"](np.arange(15))
-        assert observed == pytest.approx(np.corrcoef(names["distances"], names["closeness"])[0, 1])
-        lower = sum(names["mantel"](order) <= observed for order in permutations)
-        assert lower == 0 if meaningful else lower > 5
-        order = permutations[0]
-        moved = squareform(squareform(names["distances"])[order][:, order])
-        assert names["mantel"](order) == pytest.approx(np.corrcoef(moved, names["closeness"])[0, 1])
+    settings = {"VALIDATION_START": VALIDATION, "TEST_START": TEST, "SEEDS": [0], "BATCH": 256}
+    replaced = {
+        "load_windows": lambda name: (windows, details),
+        "load_panel": lambda name: panel,
+    }
+    without = ("### The ticker embedding",)
+    return run_cells("03", until, settings | parameters, without, **replaced)
 
 
 def test_full_scores_come_from_the_same_notebooks():
@@ -503,18 +481,28 @@ def test_full_scores_come_from_the_same_notebooks():
 
 def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     windows = ranked_panel(signal=0.03)
-    names = run_direction(windows, "### The ticker embedding", EPOCHS=12, DROPOUT=0.1)
-    ic = names["summary"]("beats_median", names["split"].validation)["weekly IC"]
+    settings = dict(ROUNDS=16, DROPOUT=0.1, LEARNING_RATE=0.01)
+    names = run_direction(windows, "### The ticker embedding", **settings)
+    part, truth = names["split"].validation, names["actual"]
+    found = names["forecasts"]["beats_median"]
+    ic = names["direction_table"](found, truth["beats_median"], windows, part)["weekly IC"]
     assert ic["stacked LSTM"] > ic["logistic on path"] + 0.05, (
         "the network finds what no linear model sees"
     )
+    volatility = names["forecasts"]["volatility"]
+    error = ((volatility["stacked LSTM"] - truth["volatility"])[part] ** 2).mean()
+    own_mean = ((volatility["mean of each stock"] - truth["volatility"])[part] ** 2).mean()
+    assert error < 0.85 * own_mean, "and the volatility that was planted"
 
-    last = names["split"].validation.stop
+    last = part.stop
     changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
     changed.X[last:] = np.random.default_rng(2).permutation(changed.X[last:]) * 3
     changed.y[last:] *= -5
-    again = run_direction(changed, "### The ticker embedding", EPOCHS=12, DROPOUT=0.1)
-    for target in names["TARGETS"]:
+    panel = panel_of(windows)
+    for frame in panel.values():
+        frame.loc[frame.index > windows.target_date[last - 1]] *= -3
+    again = run_direction(changed, "### The ticker embedding", panel, **settings)
+    for target in ("up", "beats_median", "volatility"):
         for model, forecast in names["forecasts"][target].items():
             np.testing.assert_array_equal(
                 forecast[:last], again["forecasts"][target][model][:last], err_msg=model
@@ -524,10 +512,10 @@ def test_planted_signal_is_found_and_the_future_changes_no_prediction():
 def test_shuffled_labels_give_chance():
     windows = ranked_panel(signal=0.03)
     shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
-    names = run_direction(shuffled, "## Scoreboard", EPOCHS=2)
-    models = "stacked LSTM", "logistic regression", "logistic on path"
+    names = run_direction(shuffled, "## Scoreboard", ROUNDS=3)
+    models = "stacked LSTM", "linear, all inputs", "logistic on path"
     rows = [
-        row for row in names["scores"] if row["model"] in models and row["metric"] != "accuracy"
+        row for row in names["scores"] if row["model"] in models and row["metric"] in ("auc", "ic")
     ]
     assert len(rows) == 12
     for row in rows:

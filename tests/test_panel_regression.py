@@ -24,6 +24,8 @@ def test_pooled_is_ridge(panel, batch, monkeypatch):
     np.testing.assert_allclose(fit.coef, plain.coef_)
     expected = plain.predict(X[400:].reshape(100, -1))
     np.testing.assert_allclose(fit.predict([X], stock, slice(400, None)), expected)
+    stronger = PanelRegression(penalty=50.0).fit([X], y, stock, slice(0, 400))
+    np.testing.assert_allclose(fit.with_penalty(50.0).coef, stronger.coef)
 
 
 @pytest.mark.parametrize("batch", [50_000, 60])

@@ -18,7 +18,7 @@ QUESTIONS = {
     "00": "What do plain cells forget, and what do LSTM and GRU change?",
     "01": "Can an LSTM forecast the index, or its volatility?",
     "02": "How does a panel of prices become samples that leak nothing?",
-    "03": "Will a stock rise next week?",
+    "03": "Which way, and how far, will each stock move next week?",
     "04": "Which stocks will do better, and is it worth the trading?",
     "05": "Do networks forecast sentiment and production better than a VAR?",
     "06": "Is a review praise or pan?",
@@ -29,7 +29,7 @@ QUESTIONS = {
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
     "01": ("next_day_volatility", "r2", "HAR + LSTM", "HAR with returns"),
-    "03": ("next_week_up", "auc", "stacked LSTM", "logistic regression"),
+    "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
     "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
