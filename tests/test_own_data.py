@@ -1,4 +1,5 @@
-"""Readers' own data: what is put into ``local/`` or passed to a function is used rightly, or refused in one sentence.
+"""Readers' own data: what is put into ``local/`` or passed to a function is used rightly, or
+refused in one sentence.
 
 CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from it:
 ``python -m tests.test_own_data`` writes the page anew.

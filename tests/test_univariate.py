@@ -1,4 +1,6 @@
-"""Notebook 01: nothing looks ahead, a planted signal is found, noise is not, and the file forecasts."""
+"""Notebook 01: nothing looks ahead, a planted signal is found, noise is not, and the file
+forecasts.
+"""
 
 import numpy as np
 import pandas as pd
@@ -83,7 +85,9 @@ def test_the_network_starts_at_least_squares():
 
 
 def skill_over_least_squares(outcome, X):
-    """Share of the squared error of least squares on the last step that the network saves, held out."""
+    """Share of the squared error of least squares on the last step that the network saves, held
+    out.
+    """
     train, later = slice(0, 2048), slice(2048, None)
     model = training.Trainer(network).start(0)
     notebook["train_har_gru"](model, X[train], outcome[train])

@@ -1,4 +1,6 @@
-"""Volatility: targets, folds, rivals and judgement, against answers worked out by hand or simulated."""
+"""Volatility: targets, folds, rivals and judgement, against answers worked out by hand or
+simulated.
+"""
 
 import numpy as np
 import pandas as pd
