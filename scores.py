@@ -76,6 +76,11 @@ METRIC_NAMES = {  # what tables and figures call them
     "rmse_skill": "skill (RMSE)",
     "mae_skill": "skill (MAE)",
     "mae_less_var": "MAE less VAR's",
+    "mase": "MASE",
+    "rank_correlation": "rank correlation",
+    "rank_correlation_difference": "difference of rank correlations",
+    "ic_difference": "difference of ICs",
+    "long_short_bp": "long less short, basis points a week",
 }
 
 

@@ -16,7 +16,7 @@ KINDS = {"bundled": "bundled data", "full": "local data"}
 # notebooks by number: what is asked, and the score that answers it (task, metric, network, rival)
 QUESTIONS = {
     "00": "What do plain cells forget, and what do LSTM and GRU change?",
-    "01": "Can an LSTM forecast the index, or its volatility?",
+    "01": "Can a recurrent network forecast the index: its close, its volatility?",
     "02": "How does a panel of prices become samples that leak nothing?",
     "03": "Which way, and how far, will each stock move next week?",
     "04": "Which stocks will do better, and is it worth the trading?",
@@ -24,11 +24,11 @@ QUESTIONS = {
     "06": "Is a review praise or pan?",
     "07": "When do word vectors from elsewhere help?",
     "08": "How do filings become sequences, at any size?",
-    "09": "Does the text of a filing tell anything about what follows?",
+    "09": "Does the text of a filing tell of the return, or of the risk, that follows?",
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
-    "01": ("next_day_volatility", "r2", "HAR + LSTM", "HAR with returns"),
+    "01": ("volatility_1_days_ahead", "rmse", "HAR + GRU", "HAR with returns"),
     "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
