@@ -1,4 +1,6 @@
-"""Kernels of the notebooks under test start with tests/offline on their path: connections beyond this machine fail."""
+"""Kernels of the notebooks under test start with tests/offline on their path: connections beyond
+this machine fail.
+"""
 
 import os
 from pathlib import Path

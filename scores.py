@@ -67,27 +67,40 @@ METRIC_NAMES = {  # what tables and figures call them
 }
 
 
-def score(task, model, metric, actual, predicted, **bootstrap):
+def score(
+    task: str, model: str, metric: str, actual: np.ndarray, predicted: np.ndarray, **bootstrap
+) -> dict:
     """One row of a score file: a metric of METRICS with its block-bootstrap interval.
 
-    ``task`` is a slug such as "next_day_close"; ``metric`` is "rmse" or "mae" (in the units of ``actual``), "r2", "auc"
-    or "accuracy" (of a probability above 0.5); ``actual`` and ``predicted`` are arrays (samples,) without missing
-    values; ``bootstrap`` holds options of ``bootstrap_interval``.
+    ``task`` is a slug such as "next_day_close"; ``metric`` is "rmse" or "mae" (in the units of
+    ``actual``), "r2", "auc" or "accuracy" (of a probability above 0.5); ``actual`` and
+    ``predicted`` are arrays (samples,) without missing values; ``bootstrap`` holds options of
+    ``bootstrap_interval``.
     """
     actual, predicted = _aligned(actual, predicted)
     if metric not in METRICS or metric == "auc" and len(np.unique(actual > 0.5)) < 2:
         raise ValueError(
-            f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of {np.unique(actual)[:3]}"
+            f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of "
+            f"{np.unique(actual)[:3]}"
         )
     interval = bootstrap_interval(METRICS[metric], actual, predicted, **bootstrap)
     return score_row(task, model, metric, METRICS[metric](actual, predicted), interval, len(actual))
 
 
-def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **bootstrap):
+def forecast_scores(
+    task: str,
+    model: str,
+    actual: np.ndarray,
+    predicted: np.ndarray,
+    baseline: np.ndarray,
+    metric: str = "rmse",
+    **bootstrap,
+) -> list[dict]:
     """Rows for an error metric and for its skill, 1 − error / error of the ``baseline`` forecast.
 
-    Skill is 1 for a perfect forecast, 0 for one as good as the baseline, negative for a worse one. Its interval
-    resamples both forecasts together, so that it is a paired comparison. Arguments and result as ``score``.
+    Skill is 1 for a perfect forecast, 0 for one as good as the baseline, negative for a worse one.
+    Its interval resamples both forecasts together, so that it is a paired comparison. Arguments and
+    result as ``score``.
     """
 
     def skill(actual, predicted, baseline):
@@ -99,27 +112,39 @@ def forecast_scores(task, model, actual, predicted, baseline, metric="rmse", **b
     return [score(task, model, metric, actual, predicted, **bootstrap), skill_row]
 
 
-def score_row(task, model, metric, value, interval, n):
+def score_row(
+    task: str, model: str, metric: str, value: float, interval: tuple[float, float], n: int
+) -> dict:
     """A dict with task, model, metric, value, low, high, n: one row of a score file."""
     value, low, high = map(float, (value, *interval))
     return dict(task=task, model=model, metric=metric, value=value, low=low, high=high, n=int(n))
 
 
 def bootstrap_interval(
-    statistic, *arrays, dates=None, block=None, repetitions=1000, level=0.95, seed=0
-):
-    """(low, high) of ``statistic(*arrays)``: percentiles of the stationary block bootstrap (Politis and Romano 1994).
+    statistic: Callable,
+    *arrays: np.ndarray,
+    dates: np.ndarray | None = None,
+    block: float | None = None,
+    repetitions: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """(low, high) of ``statistic(*arrays)``: percentiles of the stationary block bootstrap (Politis
+    and Romano 1994).
 
     Args:
         statistic: function of the arrays that returns a number.
         arrays: each (samples, ...), in order of time, without missing values.
-        dates: (samples,); where given, whole dates are resampled, because what is observed on one day moves together.
-        block: mean length of a block, in samples or dates; by default the cube root of their number, the order
-            that is optimal for the variance of a mean (Politis and White 2004).
-        repetitions, seed, level: bootstrap samples, seed of their random numbers, coverage of the interval.
+        dates: (samples,); where given, whole dates are resampled, because what is observed on one
+            day moves together.
+        block: mean length of a block, in samples or dates; by default the cube root of their
+            number, the order that is optimal for the variance of a mean (Politis and White 2004).
+        repetitions, seed, level: bootstrap samples, seed of their random numbers, coverage of the
+            interval.
 
     Raises:
-        ValueError: arrays of different length, missing or infinite values, fewer than two samples or dates.
+        ValueError: arrays of different length, missing or infinite values, fewer than two samples
+            or dates.
     """
     arrays = [_finite(array) for array in arrays]
     positions = np.arange(len(arrays[0])) if dates is None else np.asarray(dates)
@@ -147,15 +172,20 @@ def bootstrap_interval(
     return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
-def diebold_mariano(actual, first, second, horizon=1, power=2):
-    """Test of equal accuracy of two forecasts (Diebold and Mariano 1995) with the loss |error| ** power.
+def diebold_mariano(
+    actual: np.ndarray, first: np.ndarray, second: np.ndarray, horizon: int = 1, power: float = 2
+) -> tuple[float, float]:
+    """Test of equal accuracy of two forecasts (Diebold and Mariano 1995) with the loss |error| **
+    power.
 
-    Newey-West variance with as many lags as the cube root of the samples (at least horizon - 1), and the small-sample
-    correction of Harvey, Leybourne and Newbold (1997); equal to ``diebold_mariano_test`` of statsmodels 0.15.
-    ``actual`` and the forecasts ``first`` and ``second``, ``horizon`` steps ahead, are arrays (samples,) in order of time.
+    Newey-West variance with as many lags as the cube root of the samples (at least horizon - 1),
+    and the small-sample correction of Harvey, Leybourne and Newbold (1997); equal to
+    ``diebold_mariano_test`` of statsmodels 0.15. ``actual`` and the forecasts ``first`` and
+    ``second``, ``horizon`` steps ahead, are arrays (samples,) in order of time.
 
-    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the smaller loss.
-    Raises ValueError for different lengths, missing values, or no more samples than the horizon.
+    Returns (statistic, two-sided p value); a negative statistic means that ``first`` has the
+    smaller loss. Raises ValueError for different lengths, missing values, or no more samples than
+    the horizon.
     """
     actual, first, second = _aligned(actual, first, second)
     count = len(actual)
@@ -171,10 +201,14 @@ def diebold_mariano(actual, first, second, horizon=1, power=2):
     return statistic, float(2 * stats.t.cdf(-abs(statistic), count - 1))
 
 
-def information_coefficient(actual, predicted, dates):
-    """Spearman correlation of prediction and outcome across the stocks of each date, as a Series by date.
+def information_coefficient(
+    actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
+) -> pd.Series:
+    """Spearman correlation of prediction and outcome across the stocks of each date, as a Series by
+    date.
 
-    All arguments are (samples,), without missing values. A date on which either is constant is left out.
+    All arguments are (samples,), without missing values. A date on which either is constant is left
+    out.
     """
     frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
     ranks = frame.groupby(np.asarray(dates)).rank()
@@ -192,8 +226,10 @@ def information_coefficient(actual, predicted, dates):
     )
 
 
-def mean_t_statistic(values):
-    """Mean of a series and its Newey-West t-statistic, with as many lags as the cube root of the length."""
+def mean_t_statistic(values: np.ndarray) -> tuple[float, float]:
+    """Mean of a series and its Newey-West t-statistic, with as many lags as the cube root of the
+    length.
+    """
     values = _finite(values)
     fit = sm.OLS(values, np.ones(len(values))).fit(
         cov_type="HAC", cov_kwds={"maxlags": int(len(values) ** (1 / 3))}
@@ -205,7 +241,8 @@ def _aligned(*arrays):
     arrays = [_finite(array) for array in arrays]
     if {array.shape for array in arrays} != {(len(arrays[0]),)}:
         raise ValueError(
-            f"needs arrays of one length, each (samples,), given the shapes {[array.shape for array in arrays]}"
+            "needs arrays of one length, each (samples,), given the shapes "
+            f"{[array.shape for array in arrays]}"
         )
     return arrays
 
@@ -224,8 +261,8 @@ def paired_difference(
 ) -> tuple[float, float, float]:
     """``statistic(actual, first)`` less ``statistic(actual, second)`` as (difference, low, high).
 
-    Both forecasts, arrays (samples,), are resampled together, so that what they share cancels. ``bootstrap`` holds
-    options of ``bootstrap_interval``.
+    Both forecasts, arrays (samples,), are resampled together, so that what they share cancels.
+    ``bootstrap`` holds options of ``bootstrap_interval``.
     """
 
     def difference(actual, first, second):
@@ -248,7 +285,9 @@ def peak_memory_mb() -> int:
 
 
 def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
-    """Write ``build/results/<notebook>.json``: source, seconds and peak MB of this process, rows of ``score``."""
+    """Write ``build/results/<notebook>.json``: source, seconds and peak MB of this process, rows of
+    ``score``.
+    """
     path = ROOT / "build" / "results" / f"{notebook}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     result = {
@@ -264,17 +303,18 @@ def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
 
 
 def score_text(row: dict) -> str:
-    """A score with its interval, "value [low, high]", with three significant digits of the value."""
+    """A score with its interval, "value [low, high]", with three digits of the value."""
     size = np.clip(abs(row["value"]), 1e-2, 1e2)
     digits = 2 - int(np.floor(np.log10(size)))
     return f"{row['value']:.{digits}f} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
 
 
 def score_table(scores: list[dict]) -> pd.DataFrame:
-    """Rows of ``score`` as a table: one line a task and model, one column a metric, "value [low, high]".
+    """Rows of ``score`` as a table: one line a task and model, one column a metric, "value [low,
+    high]".
 
-    Lines and columns are in the order of the rows. ``pivot`` sorts, on every version of pandas, so that the order is
-    given back by ``reindex``.
+    Lines and columns are in the order of the rows. ``pivot`` sorts, on every version of pandas, so
+    that the order is given back by ``reindex``.
     """
     frame = pd.DataFrame(scores)
     frame["text"] = [score_text(row) for row in scores]

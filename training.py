@@ -1,7 +1,8 @@
-"""What needs Keras: a quiet start, training from several seeds, saving and loading, batches of texts.
+"""What needs Keras: a quiet start, training from several seeds, saving and loading, batches of
+texts.
 
-Import this module before ``keras``: TensorFlow logs while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says
-(tensorflow issue 100442), and here that chatter is dropped.
+Import this module before ``keras``: TensorFlow logs while it is imported, whatever
+TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442), and here that chatter is dropped.
 """
 
 import json
@@ -34,7 +35,7 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
-import keras  # noqa: E402
+import keras
 
 DETAILS = "details.json"  # beside the model in its file
 
@@ -42,8 +43,9 @@ DETAILS = "details.json"  # beside the model in its file
 class Trainer:
     """One compiled model that can be started afresh from any seed.
 
-    Compiling takes most of the time of a small model, so it is built and compiled once. ``build()`` returns a compiled
-    Keras model; ``start(seed)`` gives it the weights, the random state of dropout and the optimizer of a new one.
+    Compiling takes most of the time of a small model, so it is built and compiled once. ``build()``
+    returns a compiled Keras model; ``start(seed)`` gives it the weights, the random state of
+    dropout and the optimizer of a new one.
     """
 
     def __init__(self, build: Callable[[], keras.Model]):
@@ -70,8 +72,9 @@ def fit_over_seeds(
 ) -> tuple[keras.Model, list, list]:
     """Train one model anew from each seed.
 
-    ``build()`` returns a compiled Keras model; ``fit(model, seed)`` trains it and returns what to keep, such as the
-    History. Returns the model, and lists over seeds of its trained weights and of what ``fit`` returned.
+    ``build()`` returns a compiled Keras model; ``fit(model, seed)`` trains it and returns what to
+    keep, such as the History. Returns the model, and lists over seeds of its trained weights and of
+    what ``fit`` returned.
     """
     trainer = Trainer(build)
     weights, kept = [], []
@@ -93,10 +96,11 @@ def predict_over_seeds(
 
 
 def save_model(path: str | Path, model: keras.Model, **details) -> Path:
-    """Write a trained model and what it needs beside its weights into one ``.keras`` file, whole or not at all.
+    """Write a trained model and what it needs beside its weights into one ``.keras`` file, whole or
+    not at all.
 
-    ``details`` (numbers, texts, lists, dicts, arrays: scaler constants, a vocabulary, the names of the inputs) come
-    back from ``load_model``; arrays come back as lists.
+    ``details`` (numbers, texts, lists, dicts, arrays: scaler constants, a vocabulary, the names of
+    the inputs) come back from ``load_model``; arrays come back as lists.
 
     Raises TypeError where a detail cannot be stored as JSON.
     """
@@ -113,7 +117,8 @@ def save_model(path: str | Path, model: keras.Model, **details) -> Path:
 def load_model(path: str | Path) -> tuple[keras.Model, dict]:
     """The model and the details that ``save_model`` wrote.
 
-    Raises FileNotFoundError where there is no such file, ValueError where it was not written by ``save_model``.
+    Raises FileNotFoundError where there is no such file, ValueError where it was not written by
+    ``save_model``.
     """
     path = Path(path)
     if not path.is_file():
@@ -134,7 +139,8 @@ def _as_list(value: object) -> list:
 class TextBatches(keras.utils.PyDataset):
     """Batches of similar length for ``model.fit``, shuffled anew in every epoch.
 
-    ``word_dropout`` is the share of words that is replaced by the unknown word, other words in every epoch.
+    ``word_dropout`` is the share of words that is replaced by the unknown word, other words in
+    every epoch.
     """
 
     def __init__(self, sequences, labels, lengths, batch_size, word_dropout=0.0, seed=0):
@@ -165,7 +171,9 @@ class TextBatches(keras.utils.PyDataset):
 
 
 def predict(model, sequences, lengths, batch_size=512):
-    """Outputs of a single-output model for ``sequences`` of any length up to the longest of ``lengths``: (samples,)."""
+    """Outputs of a single-output model for ``sequences`` of any length up to the longest of
+    ``lengths``: (samples,).
+    """
     outputs = np.zeros(len(sequences), dtype="float32")
     for rows, length in batches_by_length(sequences, lengths, batch_size):
         batch = model.predict_on_batch(pad([sequences[row] for row in rows], length))

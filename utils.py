@@ -1,16 +1,21 @@
 """Windows over series and panels, splits by date, and plots, shared by all notebooks."""
 
+import inspect
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import Markdown, display
 from numpy.lib.stride_tricks import sliding_window_view
+
+from scores import METRIC_NAMES
 
 
 @dataclass(frozen=True)
@@ -31,30 +36,42 @@ class Windows:
     target_date: np.ndarray
     ticker: pd.Categorical | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.y)
 
-    def __getitem__(self, part):
+    def __getitem__(self, part: slice | np.ndarray) -> "Windows":
         """The Windows of a slice, a mask or an array of positions; a slice copies nothing."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return Windows(*(None if value is None else value[part] for value in values))
+        return Windows(
+            X=self.X[part],
+            y=self.y[part],
+            input_end=self.input_end[part],
+            target_date=self.target_date[part],
+            ticker=None if self.ticker is None else self.ticker[part],
+        )
 
 
-def make_windows(data, window, horizon=1, target=None):
+def make_windows(
+    data: pd.Series | pd.DataFrame,
+    window: int,
+    horizon: int = 1,
+    target: str | list[str] | None = None,
+) -> Windows:
     """Windows over a Series or a DataFrame whose columns are the features.
 
     Args:
         data: numbers with a sorted, unique DatetimeIndex; NaN marks a gap.
         window: time steps of an input, at least 1.
         horizon: steps from the last input to the target, at least 1.
-        target: column, or list of columns, to predict; by default all columns (for a Series, itself).
+        target: column, or list of columns, to predict; by default all columns (for a Series,
+            itself).
 
     Returns:
-        Windows; y is (samples,) for a Series or a single target, else (samples, targets); none of them touches a gap.
+        Windows; y is (samples,) for a Series or a single target, else (samples, targets); none of
+        them touches a gap.
 
     Raises:
-        ValueError: empty, too short, not numeric or infinite data, an index that is unsorted or has duplicates,
-            an unknown target, window or horizon below 1.
+        ValueError: empty, too short, not numeric or infinite data, an index that is unsorted or has
+            duplicates, an unknown target, window or horizon below 1.
     """
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     _check_steps(window, horizon, frame)
@@ -84,18 +101,26 @@ def make_windows(data, window, horizon=1, target=None):
     )
 
 
-def make_panel_windows(returns, window, horizon=1, target=None):
+def make_panel_windows(
+    returns: pd.DataFrame | dict[str, pd.DataFrame],
+    window: int,
+    horizon: int = 1,
+    target: pd.DataFrame | None = None,
+) -> Windows:
     """Windows over a panel, dates × tickers, ordered by date and then by ticker.
 
     Args:
-        returns: DataFrame with a sorted, unique DatetimeIndex and unique columns, or a dict of such frames of the
-            same shape, one a feature; NaN marks a gap: before a listing, after a delisting, a missing price.
+        returns: DataFrame with a sorted, unique DatetimeIndex and unique columns, or a dict of such
+            frames of the same shape, one a feature; NaN marks a gap: before a listing, after a
+            delisting, a missing price.
         window: time steps of an input, at least 1.
         horizon: steps from the last input to the target, at least 1.
-        target: DataFrame of the same shape with the values to predict; by default ``returns`` (the first feature).
+        target: DataFrame of the same shape with the values to predict; by default ``returns`` (the
+            first feature).
 
     Returns:
-        Windows with X (samples, window, features), copied once, and y (samples,); none of them touches a gap.
+        Windows with X (samples, window, features), copied once, and y (samples,); none of them
+        touches a gap.
 
     Raises:
         ValueError: as ``make_windows``, and for frames of different shape or duplicate tickers.
@@ -107,7 +132,8 @@ def make_panel_windows(returns, window, horizon=1, target=None):
     for frame in (*features, target):
         if not (frame.index.equals(panel.index) and frame.columns.equals(panel.columns)):
             raise ValueError(
-                f"all frames need the same dates and tickers, given {frame.shape} beside {panel.shape}"
+                f"all frames need the same dates and tickers, given {frame.shape} beside "
+                f"{panel.shape}"
             )
 
     values = [_float32(frame) for frame in features]
@@ -129,7 +155,9 @@ def make_panel_windows(returns, window, horizon=1, target=None):
 
 
 def _gather(values, window, keep):
-    """(samples, window, features) out of (tickers, dates, features), date by date; ``keep`` is (dates, tickers)."""
+    """(samples, window, features) out of (tickers, dates, features), date by date; ``keep`` is
+    (dates, tickers).
+    """
     X = np.empty((np.count_nonzero(keep), window, values.shape[2]), dtype="float32")
     blocks = np.split(X, np.count_nonzero(keep, axis=1).cumsum()[:-1])
 
@@ -138,7 +166,8 @@ def _gather(values, window, keep):
             runs, block = values[:, day : day + window], blocks[day]
             if len(block) == len(runs):  # nobody is missing: a plain copy is faster
                 block[:] = runs
-            else:  # mode="clip" lets NumPy write straight into X; the positions are valid by construction
+            # mode="clip" lets NumPy write straight into X; the positions are valid by construction
+            else:
                 np.take(runs, np.flatnonzero(keep[day]), axis=0, out=block, mode="clip")
 
     with (
@@ -166,7 +195,8 @@ def _check_steps(window, horizon, frame):
     index = frame.index
     if not isinstance(index, pd.DatetimeIndex) or index.tz:
         raise ValueError(
-            f"the index must hold dates (DatetimeIndex, no time zone), given {type(index).__name__} of {index.dtype}"
+            "the index must hold dates (DatetimeIndex, no time zone), given "
+            f"{type(index).__name__} of {index.dtype}"
         )
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
         raise ValueError(
@@ -174,11 +204,13 @@ def _check_steps(window, horizon, frame):
         )
     if not frame.columns.is_unique:
         raise ValueError(
-            f"columns must be unique, given twice: {list(frame.columns[frame.columns.duplicated()])}"
+            "columns must be unique, given twice: "
+            f"{list(frame.columns[frame.columns.duplicated()])}"
         )
     if len(frame) < (least := window + horizon) or frame.shape[1] == 0:
         raise ValueError(
-            f"window {window} and horizon {horizon} need at least {least} rows and one column, given {frame.shape}"
+            f"window {window} and horizon {horizon} need at least {least} rows and one column, "
+            f"given {frame.shape}"
         )
 
 
@@ -192,7 +224,8 @@ def _float32(frame):
     if (infinite := np.isinf(values)).any():
         row, column = np.argwhere(infinite)[0]
         raise ValueError(
-            f"data must be finite or NaN, given {values[row, column]} at {frame.index[row]}, {frame.columns[column]}"
+            f"data must be finite or NaN, given {values[row, column]} at {frame.index[row]}, "
+            f"{frame.columns[column]}"
         )
     return values
 
@@ -212,15 +245,16 @@ class Split(NamedTuple):
     test: slice
 
 
-def split_by_date(windows, validation_start, test_start):
+def split_by_date(windows: Windows, validation_start: object, test_start: object) -> Split:
     """Train, validation and test by date, with a purge of the horizon between them.
 
-    A part begins with the first sample whose input ends on or after its start date; the part before it ends with
-    the last sample whose target was known before that date. The samples in between are dropped, so that at the
-    moment a part begins nothing is known of its targets.
+    A part begins with the first sample whose input ends on or after its start date; the part before
+    it ends with the last sample whose target was known before that date. The samples in between are
+    dropped, so that at the moment a part begins nothing is known of its targets.
 
-    Returns a Split of slices, for ``windows[split.train]`` and so on. Raises ValueError where the two dates
-    (anything pandas.Timestamp reads) or the windows are not in order, or a part would be empty.
+    Returns a Split of slices, for ``windows[split.train]`` and so on. Raises ValueError where the
+    two dates (anything pandas.Timestamp reads) or the windows are not in order, or a part would be
+    empty.
     """
     starts = (
         pd.Timestamp(validation_start).to_datetime64(),
@@ -239,77 +273,124 @@ def split_by_date(windows, validation_start, test_start):
         if part.start >= part.stop:
             span = f"{windows.target_date[0]} to {windows.target_date[-1]}"
             raise ValueError(
-                f"{name} is empty: starts are {validation_start} and {test_start}, given targets from {span}"
+                f"{name} is empty: starts are {validation_start} and {test_start}, given targets "
+                f"from {span}"
             )
     return split
 
 
-def set_plot_style():
-    """The look of all figures."""
-    sns.set_theme(
-        style="whitegrid",
-        palette="colorblind",
-        rc={"figure.figsize": (9, 3.6), "axes.titleweight": "bold"},
-    )
+FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}
+STYLE = Path(__file__).with_name("docs") / "figures.mplstyle"
 
 
-def plot_learning_curves(histories, metric="loss", ax=None):
-    """``metric`` by epoch, one colour for each Keras History in a list, or in a dict by label. Returns the axes."""
+def set_plot_style() -> None:
+    """The look of all figures: docs/figures.mplstyle."""
+    plt.style.use(STYLE)
+
+
+def model_colours(families: dict[str, str]) -> dict[str, tuple]:
+    """A colour for each model that says its family and stays its own through a notebook.
+
+    ``families`` is a dict of model: "truth", "baseline", "linear" or "network". The first model of
+    a family has the colour itself, the others lighter ones. Raises ValueError for an unknown
+    family.
+    """
+    unknown = set(families.values()) - set(FAMILIES)
+    if unknown:
+        raise ValueError(f"a family is one of {list(FAMILIES)}, given {sorted(unknown)}")
+    colours = {}
+    for family, colour in FAMILIES.items():
+        members = [model for model, its in families.items() if its == family]
+        shades = sns.light_palette(colour, len(members) + 2, reverse=True)
+        colours.update(zip(members, shades))
+    return {model: colours[model] for model in families}
+
+
+def say(text: str) -> None:
+    """Show a sentence that was rendered from results, as Markdown; line breaks inside a paragraph
+    do not matter.
+    """
+    display(Markdown(inspect.cleandoc(text)))
+
+
+def plot_learning_curves(
+    histories: list | dict, metric: str = "loss", ax: plt.Axes | None = None
+) -> plt.Axes:
+    """``metric`` by epoch of Keras Histories, in a list or in a dict by label: training dashed,
+    validation solid.
+    """
     ax = ax or plt.subplots()[1]
-    runs = (
-        histories
-        if isinstance(histories, dict)
-        else {f"run {number}": run for number, run in enumerate(histories)}
-    )
-    for colour, (label, run) in zip(sns.color_palette(n_colors=len(runs)), runs.items()):
+    if not isinstance(histories, dict):
+        histories = {f"run {number}": run for number, run in enumerate(histories)}
+    for colour, (label, run) in zip(sns.color_palette(n_colors=len(histories)), histories.items()):
         epochs = np.arange(1, len(run.history[metric]) + 1)
         ax.plot(epochs, run.history[metric], "--", color=colour, alpha=0.6)
         ax.plot(epochs, run.history[f"val_{metric}"], color=colour, label=label)
     ax.set(
         title="Learning curves: training dashed, validation solid", xlabel="epoch", ylabel=metric
     )
-    ax.legend()
+    legend_below(ax)
     return ax
 
 
-def plot_forecast(actual, forecasts, ax=None):
-    """A series in black and forecasts (DataFrame or dict by name) over it. Returns the axes."""
+def plot_forecast(
+    actual: pd.Series,
+    forecasts: pd.DataFrame | dict,
+    ax: plt.Axes | None = None,
+    colours: dict | None = None,
+) -> plt.Axes:
+    """A series by date in black and forecasts of it (a DataFrame, or a dict by name) in ``colours``
+    by name.
+    """
     ax = ax or plt.subplots()[1]
     for name, forecast in dict(forecasts).items():
-        ax.plot(actual.index, forecast, lw=1, label=name)
-    ax.plot(actual.index, actual, color="black", lw=0.8, label="actual", zorder=1)
-    ax.legend(ncols=4)
+        ax.plot(actual.index, forecast, lw=1, label=name, color=(colours or {}).get(name))
+    ax.plot(actual.index, actual, color=FAMILIES["truth"], lw=0.8, label="actual", zorder=1)
+    legend_below(ax)
     return ax
 
 
-def plot_scoreboard(scores, metric, ax=None):
-    """One metric of all models in ``scores`` (rows of ``score``) as points with their intervals. Returns the axes."""
+def legend_below(ax: plt.Axes) -> None:
+    """The legend in one line below the axes, never over the data."""
+    entries = len(ax.get_legend_handles_labels()[1])
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=max(1, min(4, entries)))
+
+
+def plot_scoreboard(
+    scores: list[dict], metric: str, ax: plt.Axes | None = None, colours: dict | None = None
+) -> plt.Axes:
+    """One metric of all models in ``scores`` (rows of ``scores.score``) as points with their
+    intervals.
+
+    ``colours`` are by model; others are blue. No point lies on the frame.
+    """
     rows = [row for row in scores if row["metric"] == metric]
     ax = ax or plt.subplots(figsize=(9, 0.4 * len(rows) + 1.2))[1]
     for position, row in enumerate(rows):
-        ax.plot(
-            [row["low"], row["value"], row["high"]],
-            [position] * 3,
-            "o-",
-            lw=2,
-            color="C0",
-            markevery=[1],
-        )
-    ax.set(title="Scores with 95 % intervals", xlabel=metric)
+        colour = (colours or {}).get(row["model"], FAMILIES["linear"])
+        ax.plot([row["low"], row["high"]], [position, position], lw=2, color=colour)
+        ax.plot(row["value"], position, "o", color=colour)
+    ax.set(title="Scores with 95 % intervals", xlabel=METRIC_NAMES.get(metric, metric))
     ax.set_yticks(range(len(rows)), [row["model"] for row in rows])
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.margins(x=0.08)
     return ax
 
 
-def plot_quintile_returns(actual, predicted, dates, ax=None):
-    """Mean outcome by quintile of the prediction within each date, in percent, with 95 % intervals over dates."""
+def plot_quintile_returns(
+    actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray, ax: plt.Axes | None = None
+) -> plt.Axes:
+    """Mean outcome by quintile of the prediction within each date, in percent, with 95 % intervals
+    over dates.
+
+    All arrays are (samples,); ``actual`` holds returns as fractions.
+    """
     ax = ax or plt.subplots()[1]
     frame = pd.DataFrame({"actual": actual, "predicted": predicted, "date": dates})
-    frame["quintile"] = np.ceil(
-        5 * frame.groupby("date")["predicted"].rank(method="first", pct=True)
-    ).astype(int)
+    share = frame.groupby("date")["predicted"].rank(method="first", pct=True)
+    frame["quintile"] = np.ceil(5 * share).astype(int)
     means = frame.groupby(["date", "quintile"])["actual"].mean().mul(100).reset_index()
-    sns.barplot(means, x="quintile", y="actual", color="C0", seed=0, ax=ax)
+    sns.barplot(means, x="quintile", y="actual", color=FAMILIES["linear"], seed=0, ax=ax)
     ax.set(
         title="Mean return by predicted quintile",
         xlabel="quintile (5 = highest prediction)",
@@ -318,12 +399,17 @@ def plot_quintile_returns(actual, predicted, dates, ax=None):
     return ax
 
 
-def plot_rolling_ic(ic, window, ax=None):
-    """Rolling mean of an information coefficient by date, and its mean over all dates. Returns the axes."""
+def plot_rolling_ic(ic: pd.Series, window: int, ax: plt.Axes | None = None) -> plt.Axes:
+    """Rolling mean over ``window`` dates of an information coefficient by date, and its mean over
+    all dates.
+
+    Where there are fewer dates than ``window``, the mean is over those that there are.
+    """
     ax = ax or plt.subplots()[1]
-    ax.plot(ic.rolling(window).mean())
+    window = min(window, len(ic))
+    ax.plot(ic.rolling(window).mean(), color=FAMILIES["network"])
     ax.axhline(0, color="black", lw=0.8)
-    ax.axhline(ic.mean(), color="C1", ls="--", label=f"mean {ic.mean():.3f}")
+    ax.axhline(ic.mean(), color=FAMILIES["baseline"], ls="--", label=f"mean {ic.mean():.3f}")
     ax.set(title=f"Information coefficient, mean of {window} dates", ylabel="Spearman correlation")
-    ax.legend()
+    legend_below(ax)
     return ax

@@ -1,4 +1,4 @@
-"""Loaders of the data sets. Each prints its source in one line and keeps it in ``attrs["source"]``."""
+"""Loaders of the data sets. Each prints its source and keeps it in ``attrs["source"]``."""
 
 from data.catalog import DATASETS
 from data.filings import load_filings

@@ -1,4 +1,6 @@
-"""Command line: ``python -m data download NAME``, ``python -m data list``, ``python -m data remove NAME``."""
+"""Command line: ``python -m data download NAME``, ``python -m data list``, ``python -m data remove
+NAME``.
+"""
 
 import argparse
 import contextlib
@@ -84,7 +86,7 @@ def day(text):
 def tickers_in(file):
     """The tickers in a text file, separated by white space."""
     try:
-        tickers = Path(file).read_text().split()
+        tickers = Path(file).read_text(encoding="utf-8").split()
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(error) from error
     if not tickers:
@@ -112,7 +114,9 @@ def download_datasets(name, **options):
 
 
 def list_datasets():
-    """One block a data set: what is read now with dates, size and hash, what is bundled, where a download comes from."""
+    """One block a data set: what is read now with dates, size and hash, what is bundled, where a
+    download comes from.
+    """
     for dataset in DATASETS.values():
         status, where = dataset.status()
         print(f"{dataset.name:8} {dataset.title}")
@@ -131,7 +135,9 @@ def list_datasets():
 
 
 def local_lines(dataset):
-    """Origin and licence of the local file that is read; size and hash of all files that came with it."""
+    """Origin and licence of the local file that is read; size and hash of all files that came with
+    it.
+    """
     path = local_file(*dataset.files)
     record = read_record(path.parent, dataset.name) or {"files": {}}
     paths = {path.with_name(name): known for name, known in record["files"].items()}
@@ -151,7 +157,9 @@ def local_lines(dataset):
 
 
 def content(dataset):
-    """Rows, dates and hash, as the loader finds them; the long texts and vectors are not read for this."""
+    """Rows, dates and hash, as the loader finds them; the long texts and vectors are not read for
+    this.
+    """
     if dataset.name in ("imdb", "glove") or not (loader := getattr(data, dataset.loader, None)):
         return "not read"
     try:
@@ -159,7 +167,8 @@ def content(dataset):
             source = loader().attrs["source"]
     except DataError as error:
         return f"error: {error}"
-    return f"{source['rows']:,} rows, {source['first']} to {source['last']}, sha256 {source['sha256'][:12]}"
+    span = f"{source['first']} to {source['last']}"
+    return f"{source['rows']:,} rows, {span}, sha256 {source['sha256'][:12]}"
 
 
 def remove_dataset(name):

@@ -1,4 +1,6 @@
-"""The data sets of the repository: what is bundled, what can be downloaded, and under which licence."""
+"""The data sets of the repository: what is bundled, what can be downloaded, and under which
+licence.
+"""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,7 +10,9 @@ from data.source import ROOT, local_file
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set: the bundled copy (a package or a file of the repository), local file names, live source."""
+    """One data set: the bundled copy (a package or a file of the repository), local file names,
+    live source.
+    """
 
     name: str
     title: str
@@ -44,7 +48,7 @@ DATASETS = {
             licence="NCSA (package arch; prices from Yahoo! Finance)",
             files=("SP500.csv", "sp500_daily.csv.gz", "sp500_daily.csv"),
             live="FRED SP500 through pandas-datareader (last ten years; may not be redistributed)",
-            live_licence="S&P Dow Jones Indices, through FRED: personal use, may not be redistributed",
+            live_licence="S&P Dow Jones Indices, through FRED: personal use, no redistribution",
             loader="load_sp500",
         ),
         Dataset(
@@ -61,12 +65,20 @@ DATASETS = {
         Dataset(
             name="macro",
             title="Sentiment and industrial production, monthly",
-            bundled="FRED INDPRO and GACDFSA066MSFRBPHI 1985-2016, from the NY Fed nowcast file in statsmodels",
+            bundled=(
+                "FRED INDPRO and GACDFSA066MSFRBPHI 1985-2016, "
+                "from the NY Fed nowcast file in statsmodels"
+            ),
             carrier="data/macro.csv",
             licence="public domain (Federal Reserve Board, Philadelphia Fed)",
             files=("UMCSENT.csv", "fred_monthly.csv.gz"),
-            live="FRED UMCSENT (copyright University of Michigan) and IPGMFN through pandas-datareader",
-            live_licence="UMCSENT: University of Michigan, may not be redistributed; IPGMFN: public domain",
+            live=(
+                "FRED UMCSENT (copyright University of Michigan) and IPGMFN "
+                "through pandas-datareader"
+            ),
+            live_licence=(
+                "UMCSENT: University of Michigan, may not be redistributed; IPGMFN: public domain"
+            ),
             loader="load_macro",
         ),
         Dataset(

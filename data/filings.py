@@ -1,4 +1,6 @@
-"""Sections of 10-K filings: the reader's own, or synthetic ones with a planted effect of the wording."""
+"""Sections of 10-K filings: the reader's own, or synthetic ones with a planted effect of the
+wording.
+"""
 
 from pathlib import Path
 
@@ -15,11 +17,12 @@ BUNDLED = ROOT / "build" / "filings" / "synthetic.parquet"
 
 
 def load_filings(text=True):
-    """One row a filing section: ticker, cik, form, date_filed, item, text, sorted by date_filed and ticker.
+    """One row a filing section: ticker, cik, form, date_filed, item, text, sorted by date_filed and
+    ticker.
 
-    Local: ``filings_10k.parquet``. Bundled: ``synthetic_filings()``. Rows are passed on as they are, also empty texts
-    and filings on a weekend; ``text=False`` leaves the column text out, and does not read it. Raises DataError where
-    a column or a date is missing.
+    Local: ``filings_10k.parquet``. Bundled: ``synthetic_filings()``. Rows are passed on as they
+    are, also empty texts and filings on a weekend; ``text=False`` leaves the column text out, and
+    does not read it. Raises DataError where a column or a date is missing.
     """
     dataset, columns = DATASETS["filings"], COLUMNS if text else COLUMNS[:-1]
     if path := local_file(*dataset.files):
@@ -55,7 +58,9 @@ def load_filings(text=True):
 
 
 def filings_file():
-    """The Parquet file behind ``load_filings``, to be read as a stream; the synthetic one is written to ``build/``."""
+    """The Parquet file behind ``load_filings``, to be read as a stream; the synthetic one is
+    written to ``build/``.
+    """
     if path := local_file(*DATASETS["filings"].files):
         return path
     BUNDLED.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +70,9 @@ def filings_file():
 
 
 def load_filing_prices():
-    """Prices (trading days × tickers) that match ``load_filings``: local filings need the local stock prices."""
+    """Prices (trading days × tickers) that match ``load_filings``: local filings need the local
+    stock prices.
+    """
     if local_file(*DATASETS["filings"].files):
         return load_stock_prices()
     _, prices = synthetic_filings()

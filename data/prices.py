@@ -10,14 +10,16 @@ from data.source import DataError, damaged, local_file, record
 
 
 def load_stock_prices(field="adj_close"):
-    """Panel of stocks, trading days (index ``date``) × tickers; NaN where a stock has no price that day.
+    """Panel of stocks, trading days (index ``date``) × tickers; NaN where a stock has no price that
+    day.
 
-    ``field`` is "adj_close" (US dollars, adjusted for splits and dividends), or "close" or "volume" (shares) where
-    the local file has them. Local: ``stock_prices.parquet``, one row a stock and day with the columns
-    ``symbol``, ``date``, ``adj_close`` and optionally others. Bundled: 20 large US stocks 1990 to 2022, "adj_close".
+    ``field`` is "adj_close" (US dollars, adjusted for splits and dividends), or "close" or "volume"
+    (shares) where the local file has them. Local: ``stock_prices.parquet``, one row a stock and day
+    with the columns ``symbol``, ``date``, ``adj_close`` and optionally others. Bundled: 20 large US
+    stocks 1990 to 2022, "adj_close".
 
-    Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, or prices that are
-    infinite or not positive, no rows, or rows without symbol, date or a number.
+    Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, or
+    prices that are infinite or not positive, no rows, or rows without symbol, date or a number.
     """
     dataset = DATASETS["prices"]
     if path := local_file(*dataset.files):
@@ -25,7 +27,8 @@ def load_stock_prices(field="adj_close"):
         return record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
     if field != "adj_close":
         raise DataError(
-            f"the bundled stock prices have no {field!r}, only 'adj_close'; get a panel with: {dataset.command}"
+            f"the bundled stock prices have no {field!r}, only 'adj_close'; get a panel with: "
+            f"{dataset.command}"
         )
 
     import skfolio.datasets
@@ -54,7 +57,8 @@ def _read_local(path, field):
     if rows.empty or rows[["symbol", "date"]].isna().any(axis=None):
         raise damaged(
             path,
-            f"has {len(rows)} rows, {rows[['symbol', 'date']].isna().any(axis=1).sum()} without symbol or date",
+            f"has {len(rows)} rows, {rows[['symbol', 'date']].isna().any(axis=1).sum()} without "
+            "symbol or date",
             "prices",
         )
     if rows.duplicated(["symbol", "date"]).any():

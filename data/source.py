@@ -1,4 +1,6 @@
-"""Where a data set comes from: the local folder, the installed packages, and the record of its origin."""
+"""Where a data set comes from: the local folder, the installed packages, and the record of its
+origin.
+"""
 
 import hashlib
 import os
@@ -12,10 +14,11 @@ class DataError(Exception):
 
 
 class Source(dict):
-    """Origin of a data set, kept in ``frame.attrs["source"]``; a plain dict, so that it can be stored as JSON.
+    """Origin of a data set, kept in ``frame.attrs["source"]``; a plain dict, so that it can be
+    stored as JSON.
 
-    Keys: ``name``, ``kind`` ("bundled" or "local"), ``origin``, ``licence``, ``first`` and ``last`` (ISO dates,
-    or None for data without dates), ``rows``, ``sha256`` (of the file that was read).
+    Keys: ``name``, ``kind`` ("bundled" or "local"), ``origin``, ``licence``, ``first`` and ``last``
+    (ISO dates, or None for data without dates), ``rows``, ``sha256`` (of the file that was read).
     """
 
     def __str__(self):
@@ -27,7 +30,8 @@ class Source(dict):
 
 
 def record(frame, name, kind, origin, licence, path, dates=None):
-    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return ``frame``.
+    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
+    ``frame``.
 
     ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
     """
@@ -55,7 +59,8 @@ def sha256(path):
 
 
 def local_folder():
-    """Folder with the reader's own data: ``RNN_TRADING_DATA`` (relative to the repository) or ``local/``.
+    """Folder with the reader's own data: ``RNN_TRADING_DATA`` (relative to the repository) or
+    ``local/``.
 
     None where the variable is set but empty, which means: bundled data only.
     """
@@ -64,7 +69,8 @@ def local_folder():
         return ROOT / "local"
     if folder and not (ROOT / folder).is_dir():
         raise DataError(
-            f"RNN_TRADING_DATA names {folder!r}, which is not a folder: create it, or unset the variable"
+            f"RNN_TRADING_DATA names {folder!r}, which is not a folder: create it, or unset the "
+            "variable"
         )
     return ROOT / folder if folder else None
 
@@ -79,9 +85,10 @@ def local_file(*names):
 def check_in_use(source, files, made, command, bundled=None):
     """Refuse what was made from a Source that is not the data in use now.
 
-    ``source`` is its record, ``files`` the names of the local files of that data set, ``made`` says what was made, and
-    ``bundled`` is the bundled file, where its content may change. Raises DataError, with ``command`` to make it anew,
-    where it comes from local data and the bundled ones are used, the other way round, or from another file.
+    ``source`` is its record, ``files`` the names of the local files of that data set, ``made`` says
+    what was made, and ``bundled`` is the bundled file, where its content may change. Raises
+    DataError, with ``command`` to make it anew, where it comes from local data and the bundled ones
+    are used, the other way round, or from another file.
     """
     local = local_file(*files)
     current = local or bundled
@@ -89,7 +96,8 @@ def check_in_use(source, files, made, command, bundled=None):
         current and source["sha256"] != sha256(current)
     ):
         raise DataError(
-            f"{made} was made from {source['kind']} {source['name']} ({source['origin']}), which are not those in use "
+            f"{made} was made from {source['kind']} {source['name']} ({source['origin']}), which "
+            "are not those in use "
             f"now; make it anew: {command}"
         )
 
@@ -97,5 +105,6 @@ def check_in_use(source, files, made, command, bundled=None):
 def damaged(path, problem, name):
     """The error for a local file that cannot be used."""
     return DataError(
-        f"{path}: {problem}; repair the file, or fetch it again with: python -m data download {name}"
+        f"{path}: {problem}; repair the file, or fetch it again with: python -m data download "
+        f"{name}"
     )

@@ -14,15 +14,17 @@ FRED = "SP500.csv"
 
 
 def load_sp500():
-    """S&P 500 by trading day: index ``date``; columns open, high, low, close (points), volume (shares).
+    """S&P 500 by trading day: index ``date``; columns open, high, low, close (points), volume
+    (shares).
 
-    Local: ``SP500.csv`` from FRED (columns ``observation_date,SP500``): the frame then has the one column close,
-    because FRED serves no other, and about ten years, because FRED serves no more; holidays are left out.
-    Otherwise ``sp500_daily.csv.gz`` or ``.csv`` with all columns. The last row of these is dropped, because a file
-    saved during a trading day ends with half a day. Bundled: ``arch.data.sp500``, 1999 to 2018.
+    Local: ``SP500.csv`` from FRED (columns ``observation_date,SP500``): the frame then has the one
+    column close, because FRED serves no other, and about ten years, because FRED serves no more;
+    holidays are left out. Otherwise ``sp500_daily.csv.gz`` or ``.csv`` with all columns. The last
+    row of these is dropped, because a file saved during a trading day ends with half a day.
+    Bundled: ``arch.data.sp500``, 1999 to 2018.
 
-    Raises DataError where the local file has other columns, unsorted or repeated dates, or prices that are not
-    positive numbers.
+    Raises DataError where the local file has other columns, unsorted or repeated dates, or prices
+    that are not positive numbers.
     """
     dataset = DATASETS["sp500"]
     if path := local_file(*dataset.files):

@@ -11,65 +11,92 @@ NEWS = 0.4  # sentences that carry the tone, for each of the boilerplate
 KEPT = 0.9  # share of the boilerplate that a company repeats the year after
 GOOD = "improved resolved strengthened diversified stable renewed recovered favorable".split()
 BAD = "impaired disputed weakened concentrated volatile terminated deteriorated adverse".split()
-NEWS_OPENINGS = "We expect|We depend on|Reports on|This year saw|Analysts discuss|Competitors point to|Last quarter brought".split(
-    "|"
-)
+NEWS_OPENINGS = (
+    "We expect|We depend on|Reports on|This year saw|Analysts discuss|Competitors point "
+    "to|Last quarter brought"
+).split("|")
 OPENINGS = (
-    "Changes in|Any shortage of|Our exposure to|The cost of|New rules on|A lasting decline in|Our plans for|The timing of|"
-    "Public debate about|Errors in our estimates of|A lack of insurance for|Our limited experience with|The outcome of"
+    "Changes in|Any shortage of|Our exposure to|The cost of|New rules on|A lasting decline "
+    "in|Our plans for|The timing of|"
+    "Public debate about|Errors in our estimates of|A lack of insurance for|Our limited "
+    "experience with|The outcome of"
 ).split("|")
 SUBJECTS = (
-    "demand|competition|regulation|litigation|technology|labor|weather|credit|interest rates|supply chain conditions|"
-    "raw materials|natural gas prices|intellectual property rights|foreign exchange rates|freight|pensions|rents|patents|"
-    "clinical trials|product recalls|union contracts|government budgets|reserve estimates|customer deposits|tax credits|"
-    "goodwill|spare parts|water rights|dealer networks|software licenses|drilling permits|warranty claims|key employees"
+    "demand|competition|regulation|litigation|technology|labor|weather|credit|interest "
+    "rates|supply chain conditions|"
+    "raw materials|natural gas prices|intellectual property rights|foreign exchange "
+    "rates|freight|pensions|rents|patents|"
+    "clinical trials|product recalls|union contracts|government budgets|reserve "
+    "estimates|customer deposits|tax credits|"
+    "goodwill|spare parts|water rights|dealer networks|software licenses|drilling "
+    "permits|warranty claims|key employees"
 ).split("|")
 LATE_SUBJECTS = "data privacy|cyber attacks|import tariffs".split(
     "|"
 )  # in the news from LATE_YEAR on
 LATE_YEAR = 2014
-VERBS = "may|could|might|can|will|would|should soon|need not|may again|could eventually|will hardly|might gradually".split(
-    "|"
-)
+VERBS = (
+    "may|could|might|can|will|would|should soon|need not|may again|could eventually|will "
+    "hardly|might gradually"
+).split("|")
 ACTIONS = (
-    "affect|reduce|delay|change|limit|raise|alter|restrict|influence|disrupt|postpone|complicate|expose|erode|weigh on|"
-    "shift|absorb|divert|lengthen|prevent|outweigh|require us to review|force us to write down|lead others to question"
+    "affect|reduce|delay|change|limit|raise|alter|restrict|influence|disrupt|postpone|"
+    "complicate|expose|erode|weigh on|"
+    "shift|absorb|divert|lengthen|prevent|outweigh|require us to review|force us to write "
+    "down|lead others to question"
 ).split("|")
 OBJECTS = (
-    "revenues|operating costs|cash flows|the value of the stock|customers|working capital|gross margins|our suppliers|"
-    "orders|the terms of our loans|shipments|inventories|hiring|research|capital spending|the price of our shares|leases|"
-    "joint ventures|the dividend|collections|our brand|the life of our plants|regional offices|deliveries|royalties"
+    "revenues|operating costs|cash flows|the value of the stock|customers|working capital|gross "
+    "margins|our suppliers|"
+    "orders|the terms of our loans|shipments|inventories|hiring|research|capital spending|the "
+    "price of our shares|leases|"
+    "joint ventures|the dividend|collections|our brand|the life of our plants|regional "
+    "offices|deliveries|royalties"
 ).split("|")
 PLACES = (
-    "in any period|across markets|during the next years|for some time|in unknown ways|at short notice|in our main regions|"
-    "before we can respond|at the same time|to a degree that we cannot measure|outside our control|in a single quarter"
+    "in any period|across markets|during the next years|for some time|in unknown ways|at short "
+    "notice|in our main regions|"
+    "before we can respond|at the same time|to a degree that we cannot measure|outside our "
+    "control|in a single quarter"
 ).split("|")
 LINKS = (
-    "which in turn|and this|although management believes that it|because nobody knows how it|unless regulators decide that it|"
-    "so that sooner or later it|while a plan to contain it|and, to the extent that insurance pays nothing, it"
+    "which in turn|and this|although management believes that it|because nobody knows how "
+    "it|unless regulators decide that it|"
+    "so that sooner or later it|while a plan to contain it|and, to the extent that insurance "
+    "pays nothing, it"
 ).split("|")
-SYLLABLES = "bar cor dal el fen gar hol is jun kel lor mar nor ost pel quin ros sel tor ul ver wen yar zan".split()
+SYLLABLES = (
+    "bar cor dal el fen gar hol is jun kel lor mar nor ost pel quin ros sel tor ul ver wen yar zan"
+).split()
 PREAMBLE = (
-    "This section describes what could make results differ from plans. Statements about the future, which one recognizes by "
-    "words such as expect, plan, intend or believe, rest on assumptions that were reasonable when they were made but may turn "
-    "out to be wrong, and no reader should rely on them without weighing the risks below, the notes to the accounts, and the "
-    "reports that we will publish later in the year. We do not promise to correct such statements afterwards."
+    "This section describes what could make results differ from plans. Statements about the "
+    "future, which one recognizes by "
+    "words such as expect, plan, intend or believe, rest on assumptions that were reasonable "
+    "when they were made but may turn "
+    "out to be wrong, and no reader should rely on them without weighing the risks below, the "
+    "notes to the accounts, and the "
+    "reports that we will publish later in the year. We do not promise to correct such "
+    "statements afterwards."
 )
 
 
 def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
-    """(filings, prices): made-up Item 1A sections, one a company and year from 2000, and daily prices.
+    """(filings, prices): made-up Item 1A sections, one a company and year from 2000, and daily
+    prices.
 
-    A section has a preamble that is the same everywhere, the company's boilerplate, of which the share KEPT stays from
-    one year to the next, and NEWS sentences for each of these, scattered over it, with one word of GOOD or BAD each. Tone
-    is the standard normal number that sets the share of GOOD. The five daily returns that follow the close of the first
-    trading day after ``date_filed`` each get ``effect * tone / 5``. That first day itself gets ``effect * tone``: the
-    reaction of the market, which comes too early to be traded. ``effect=0`` plants nothing, with the same texts.
+    A section has a preamble that is the same everywhere, the company's boilerplate, of which the
+    share KEPT stays from one year to the next, and NEWS sentences for each of these, scattered over
+    it, with one word of GOOD or BAD each. Tone is the standard normal number that sets the share of
+    GOOD. The five daily returns that follow the close of the first trading day after ``date_filed``
+    each get ``effect * tone / 5``. That first day itself gets ``effect * tone``: the reaction of
+    the market, which comes too early to be traded. ``effect=0`` plants nothing, with the same
+    texts.
 
-    Form follows real sections: sentences from a few words to more than 50, common and rare words, names that only one
-    company uses, headings, bullets, figures, and a small table. Lengths are log-normal, about 1,700 words at the median,
-    a quarter of a real section. Terms of two and three words ("interest rates", "intellectual property rights") are there
-    for phrase detection; some come up in LATE_YEAR only, as such terms do.
+    Form follows real sections: sentences from a few words to more than 50, common and rare words,
+    names that only one company uses, headings, bullets, figures, and a small table. Lengths are
+    log-normal, about 1,700 words at the median, a quarter of a real section. Terms of two and three
+    words ("interest rates", "intellectual property rights") are there for phrase detection; some
+    come up in LATE_YEAR only, as such terms do.
     """
     rng = np.random.default_rng(seed)
     days = pd.bdate_range("1999-06-01", f"{2000 + years}-06-30", name="date")
@@ -109,7 +136,9 @@ def _draw(rng, terms, size):
 
 
 def _sentences(rng, openings, subjects, longer):
-    """Sentences without full stop: an opening, a subject, a clause, and on average ``longer`` clauses more."""
+    """Sentences without full stop: an opening, a subject, a clause, and on average ``longer``
+    clauses more.
+    """
     sentences, clauses = openings + " " + subjects, rng.poisson(longer, len(openings))
     for number in range(clauses.max(initial=0) + 1):
         rows = np.flatnonzero(clauses >= number)
@@ -121,7 +150,9 @@ def _sentences(rng, openings, subjects, longer):
 
 
 def _boilerplate(rng, size, years, names):
-    """(years, size) sentences of a company, some about a figure or one of its ``names``, some with heading or bullet."""
+    """(years, size) sentences of a company, some about a figure or one of its ``names``, some with
+    heading or bullet.
+    """
     new = rng.random((years, size)) > KEPT
     new[0] = True
     total = new.sum()

@@ -17,9 +17,10 @@ FOLDER = ROOT / "build" / "dataset"
 def save_windows(name, windows, features, source, **details):
     """Write ``build/dataset/<name>.parquet``, one row a sample, and return its path.
 
-    Columns: ``input_end`` and ``target_date``, ``ticker``, ``forward_return`` (``windows.y``), each of ``details``
-    (name=array of one value a sample), and each of ``features`` (names of the last axis of ``windows.X``) as a list of
-    fixed length, float32, oldest step first. The ``source`` record travels in the file. The file is complete or absent.
+    Columns: ``input_end`` and ``target_date``, ``ticker``, ``forward_return`` (``windows.y``), each
+    of ``details`` (name=array of one value a sample), and each of ``features`` (names of the last
+    axis of ``windows.X``) as a list of fixed length, float32, oldest step first. The ``source``
+    record travels in the file. The file is complete or absent.
     """
     columns = {
         "input_end": windows.input_end,
@@ -41,14 +42,18 @@ def save_windows(name, windows, features, source, **details):
 
 
 def load_windows(name):
-    """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one line.
+    """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one
+    line.
 
-    ``windows`` is a utils.Windows whose ``y`` is the raw forward return; ``details`` is a DataFrame with one row a
-    sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the other columns of the
-    file. ``details.attrs`` holds "source" and "features" (the names of the last axis of ``windows.X``).
+    ``windows`` is a utils.Windows whose ``y`` is the raw forward return; ``details`` is a DataFrame
+    with one row a
+    sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the
+    other columns of the file. ``details.attrs`` holds "source" and "features" (the names of the
+    last axis of ``windows.X``).
 
-    Raises DataError if the file is absent or damaged, or was made from other prices than those in use now: from local
-    ones where the bundled ones are used, the other way round, or from another local file.
+    Raises DataError if the file is absent or damaged, or was made from other prices than those in
+    use now: from local ones where the bundled ones are used, the other way round, or from another
+    local file.
     """
     path = FOLDER / f"{name}.parquet"
     command = "make notebooks NB=02"

@@ -1,15 +1,19 @@
-"""What a stock did after a filing: a target that could have been traded, and nothing dropped because of its outcome."""
+"""What a stock did after a filing: a target that could have been traded, and nothing dropped
+because of its outcome.
+"""
 
 import numpy as np
 import pandas as pd
 
 
 def returns_after_filing(filings, prices, days=5, delay=1):
-    """One row a filing, in the order and with the index of ``filings``; what cannot be computed is NaN, with a reason.
+    """One row a filing, in the order and with the index of ``filings``; what cannot be computed is
+    NaN, with a reason.
 
-    The time of day of a filing is unknown, so the stock is bought at the close of the first trading day *after*
-    ``date_filed`` and sold ``days`` trading days later. ``delay=0`` buys at the close of the filing date itself (of the
-    last trading day before, for a filing on a weekend): the mistake that is shown in notebook 09.
+    The time of day of a filing is unknown, so the stock is bought at the close of the first trading
+    day *after* ``date_filed`` and sold ``days`` trading days later. ``delay=0`` buys at the close
+    of the filing date itself (of the last trading day before, for a filing on a weekend): the
+    mistake that is shown in notebook 09.
 
     Args:
         filings: DataFrame with ``ticker`` and ``date_filed``.
@@ -18,11 +22,12 @@ def returns_after_filing(filings, prices, days=5, delay=1):
         delay: trading days from the filing date to the entry.
 
     Returns:
-        DataFrame with ``entry`` and ``exit`` (dates), ``raw`` (return of the stock), ``market`` (mean return of all
-        stocks with a price at the entry), ``excess`` (the difference), ``past_week`` (excess return over the five
-        trading days up to the filing date, 0 where unknown), and ``status``: "ok", or "stopped trading" where the
-        last price of the holding period stands for the missing one at its end; or why there is no return: "no
-        prices for the ticker", "before the price history", "after the price history", "no price at entry".
+        DataFrame with ``entry`` and ``exit`` (dates), ``raw`` (return of the stock), ``market``
+        (mean return of all stocks with a price at the entry), ``excess`` (the difference),
+        ``past_week`` (excess return over the five trading days up to the filing date, 0 where
+        unknown), and ``status``: "ok", or "stopped trading" where the last price of the holding
+        period stands for the missing one at its end; or why there is no return: "no prices for the
+        ticker", "before the price history", "after the price history", "no price at entry".
     """
     if days < 1 or delay < 0 or len(prices) <= days:
         given = f"{days}, {delay} and {len(prices)}"
@@ -66,7 +71,8 @@ def returns_after_filing(filings, prices, days=5, delay=1):
 
 
 def _holding_returns(panel, entry, days):
-    """Returns of all stocks from each row of ``entry`` to ``days`` later, (entries, stocks), and their mean by entry.
+    """Returns of all stocks from each row of ``entry`` to ``days`` later, (entries, stocks), and
+    their mean by entry.
 
     A stock that stops trading in between is sold at its last price.
     """

@@ -1,4 +1,6 @@
-"""From prices of a panel of stocks to returns, features and ranks; every step looks only at the past."""
+"""From prices of a panel of stocks to returns, features and ranks; every step looks only at the
+past.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,12 +8,13 @@ from scipy.stats import rankdata
 
 
 def check_prices(prices):
-    """Return ``prices``, trading days × tickers, NaN where there is no price, or say what is wrong with it.
+    """Return ``prices``, trading days × tickers, NaN where there is no price, or say what is wrong
+    with it.
 
     Columns without any price are allowed: they give no windows.
 
-    Raises ValueError for dates that are unsorted, repeated or missing, repeated tickers, values that are not numbers,
-    and prices that are infinite, zero or negative.
+    Raises ValueError for dates that are unsorted, repeated or missing, repeated tickers, values
+    that are not numbers, and prices that are infinite, zero or negative.
     """
     if (
         not isinstance(prices, pd.DataFrame)
@@ -20,7 +23,8 @@ def check_prices(prices):
     ):
         shape = getattr(prices, "shape", type(prices).__name__)
         raise ValueError(
-            f"prices must be a DataFrame with a DatetimeIndex, trading days × tickers, given {shape}"
+            "prices must be a DataFrame with a DatetimeIndex, trading days × tickers, given "
+            f"{shape}"
         )
     index = prices.index
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
@@ -29,7 +33,8 @@ def check_prices(prices):
         )
     if not prices.columns.is_unique:
         raise ValueError(
-            f"tickers must be unique, given twice: {list(prices.columns[prices.columns.duplicated()])}"
+            "tickers must be unique, given twice: "
+            f"{list(prices.columns[prices.columns.duplicated()])}"
         )
     try:
         values = prices.to_numpy(dtype="float64", na_value=np.nan)
@@ -47,12 +52,14 @@ def check_prices(prices):
 
 
 def suspect_ticks(prices, jump=0.5, times=30, history=21, lookback=252):
-    """Where a daily price move is more likely an error than news: a boolean frame of the shape of ``prices``.
+    """Where a daily price move is more likely an error than news: a boolean frame of the shape of
+    ``prices``.
 
-    A move is suspect if it is larger than ``jump`` (absolute log return, 0.5 is +65 % or -39 %) and larger than
-    ``times`` the mean absolute log return of the ``lookback`` trading days before it, or if there are fewer than
-    ``history`` of these. The rule needs nothing later than the move itself. It cannot tell an error from a crash out
-    of a calm sky, so use it on inputs, never on the outcome to be predicted.
+    A move is suspect if it is larger than ``jump`` (absolute log return, 0.5 is +65 % or -39 %) and
+    larger than ``times`` the mean absolute log return of the ``lookback`` trading days before it,
+    or if there are fewer than ``history`` of these. The rule needs nothing later than the move
+    itself. It cannot tell an error from a crash out of a calm sky, so use it on inputs, never on
+    the outcome to be predicted.
     """
     size = np.log(prices).diff().abs()
     usual = size.rolling(lookback, min_periods=history).mean().shift(1)
@@ -62,9 +69,10 @@ def suspect_ticks(prices, jump=0.5, times=30, history=21, lookback=252):
 def weekly_prices(prices):
     """Last price of each stock in each week that is over: weeks × tickers.
 
-    A week runs from Saturday to Friday and is stamped with its last trading day, a Thursday where Friday is a holiday: the
-    first moment at which all its prices are known. A stock without a price in a week has NaN; so has every stock in a week
-    without a trading day, which is stamped with its Friday. The last week is left out if the data end before its Friday.
+    A week runs from Saturday to Friday and is stamped with its last trading day, a Thursday where
+    Friday is a holiday: the first moment at which all its prices are known. A stock without a price
+    in a week has NaN; so has every stock in a week without a trading day, which is stamped with its
+    Friday. The last week is left out if the data end before its Friday.
 
     Raises ValueError as ``check_prices``, and if no week is over.
     """
@@ -80,16 +88,18 @@ def weekly_prices(prices):
         weekly = weekly.iloc[:-1]
     if weekly.empty:
         raise ValueError(
-            f"needs at least one week that is over, given {prices.index[0]:%Y-%m-%d} to {prices.index[-1]:%Y-%m-%d}"
+            f"needs at least one week that is over, given {prices.index[0]:%Y-%m-%d} to "
+            f"{prices.index[-1]:%Y-%m-%d}"
         )
     return weekly
 
 
 def returns(prices, suspect=None):
-    """Simple returns from one row to the next. Missing stays missing: nothing is filled across a gap.
+    """Simple returns from one row to the next. Missing stays missing: nothing is filled across a
+    gap.
 
-    ``suspect`` (boolean frame on the same or more frequent dates) sets the returns of the periods that contain a
-    suspect tick to missing, under the date at which the period ends.
+    ``suspect`` (boolean frame on the same or more frequent dates) sets the returns of the periods
+    that contain a suspect tick to missing, under the date at which the period ends.
     """
     change = prices.pct_change(fill_method=None)
     if suspect is None:
@@ -106,11 +116,12 @@ def returns(prices, suspect=None):
 
 
 def ranks_by_date(X, dates):
-    """Rank of each stock among the samples of its date, step by step, scaled to variance one (uniform).
+    """Rank of each stock among the samples of its date, step by step, scaled to variance one
+    (uniform).
 
-    ``X`` is (samples, steps), ordered by ``dates`` (samples,). Returns float32 of the same shape, between -1.73 and
-    1.73. A date's ranks use that date's samples only, so they are known when its inputs are. Ties share their mean
-    rank; a date with a single stock has rank 0.
+    ``X`` is (samples, steps), ordered by ``dates`` (samples,). Returns float32 of the same shape,
+    between -1.73 and 1.73. A date's ranks use that date's samples only, so they are known when its
+    inputs are. Ties share their mean rank; a date with a single stock has rank 0.
     """
     ranked = np.empty(X.shape, dtype="float32")
     first = np.flatnonzero(np.r_[True, dates[1:] != dates[:-1]])

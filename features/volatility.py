@@ -216,7 +216,11 @@ class Garch:
 
 
 def rivals(
-    variance: pd.Series, log_return: pd.Series, features: pd.DataFrame, lags: pd.DataFrame, horizon: int
+    variance: pd.Series,
+    log_return: pd.Series,
+    features: pd.DataFrame,
+    lags: pd.DataFrame,
+    horizon: int,
 ) -> dict[str, tuple[object, pd.DataFrame]]:
     """Rivals of the network by name: a model with ``fit`` and ``predict``, and the inputs (days, ...) it reads.
 
@@ -280,9 +284,7 @@ def together(forecasts: dict[str, pd.DataFrame], target: pd.Series) -> pd.Dateti
     return days
 
 
-def losses(
-    forecasts: dict[str, pd.DataFrame], target: pd.Series, measure: str
-) -> pd.DataFrame:
+def losses(forecasts: dict[str, pd.DataFrame], target: pd.Series, measure: str) -> pd.DataFrame:
     """Loss of each model by day, (days, models); ``measure`` is "squared" (error of the log) or "qlike"."""
     days = together(forecasts, target)
     table = pd.DataFrame(index=days)
@@ -344,13 +346,19 @@ def volatility_scores(
     actual = target[squared.index]
     moments = pd.DataFrame({"mean": actual, "square": actual**2})
     table = pd.concat([squared, risk, moments], axis=1)
-    draws = np.vstack([table.mean().to_numpy(), resampled_means(table)])  # the first row: all days once
+    draws = np.vstack(
+        [table.mean().to_numpy(), resampled_means(table)]
+    )  # the first row: all days once
     count, reference = len(forecasts), list(forecasts).index(baseline)
     spread = draws[:, -1] - draws[:, -2] ** 2
     rows = []
     for number, name in enumerate(forecasts):
         error = draws[:, number]
-        values = {"rmse": np.sqrt(error), "qlike": draws[:, count + number], "r2": 1 - error / spread}
+        values = {
+            "rmse": np.sqrt(error),
+            "qlike": draws[:, count + number],
+            "r2": 1 - error / spread,
+        }
         if name != baseline:
             values["rmse_skill"] = 1 - np.sqrt(error / draws[:, reference])
         for metric, value in values.items():

@@ -12,10 +12,12 @@ WORD = re.compile(r"n't|'(?:s|m|d|re|ve|ll)\b|\w+|[!?]")
 TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'", "_": " "})
 
 
-def tokenize(text):
-    """Lower-case words of a string, split as GloVe's were: "It's bad, isn't it?" -> it 's bad is n't it ?
+def tokenize(text: str) -> list[str]:
+    """Lower-case words of a string, split as GloVe's were: "It's bad, isn't it?" -> it 's bad is
+    n't it ?
 
-    HTML line breaks and punctuation other than ! and ? are dropped. Raises TypeError for anything but a string.
+    HTML line breaks and punctuation other than ! and ? are dropped. Raises TypeError for anything
+    but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
@@ -26,10 +28,11 @@ def tokenize(text):
 
 @dataclass
 class Vocabulary:
-    """Words and their positions in a sequence: ``Vocabulary.fit(tokens)`` counts them, ``Vocabulary(words)`` has them.
+    """Words and their positions in a sequence: ``Vocabulary.fit(tokens)`` counts them,
+    ``Vocabulary(words)`` has them.
 
-    ``words[0]`` stands for padding and ``words[1]`` for every unknown word; the rest is sorted by frequency. ``counts``
-    holds the occurrences of all words that were counted.
+    ``words[0]`` stands for padding and ``words[1]`` for every unknown word; the rest is sorted by
+    frequency. ``counts`` holds the occurrences of all words that were counted.
     """
 
     words: list
@@ -42,14 +45,16 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, tokens, size=20_000):
-        """The most frequent words of ``tokens``, the lists of words of the training texts and of nothing else.
+        """The most frequent words of ``tokens``, the lists of words of the training texts and of
+        nothing else.
 
         ``size`` counts the two special entries. Raises ValueError where there is no word.
         """
         counts = Counter(chain.from_iterable(tokens))
         if not counts or size < 3:
             raise ValueError(
-                f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and {size}"
+                f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and "
+                f"{size}"
             )
         ranked = sorted(
             counts, key=lambda word: (-counts[word], word)
@@ -60,7 +65,9 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, tokens):
-        """Lists of words as arrays of positions, int32, without padding; a text without words is one unknown word."""
+        """Lists of words as arrays of positions, int32, without padding; a text without words is
+        one unknown word.
+        """
         get = self.index.get
         return [
             np.array([get(word, UNKNOWN) for word in words] or [UNKNOWN], dtype="int32")
@@ -68,32 +75,45 @@ class Vocabulary:
         ]
 
 
-def truncate(sequences, length, keep="both"):
-    """At most ``length`` positions of each sequence: the ``first``, the ``last``, or half of them from ``both`` ends."""
-    cuts = {
-        "first": lambda sequence: sequence[:length],
-        "last": lambda sequence: sequence[-length:],
-        "both": lambda sequence: np.r_[
-            sequence[: length - length // 2], sequence[len(sequence) - length // 2 :]
-        ],
-    }
-    if keep not in cuts or length < 1:
+def truncate(sequences: list, length: int, keep: str = "both") -> list:
+    """At most ``length`` positions of each sequence.
+
+    ``keep`` says which: the "first", the "last", or half of them from "both" ends. Raises
+    ValueError for another word, or a length below 1.
+    """
+    if keep not in ("first", "last", "both") or length < 1:
         raise ValueError(
-            f"keep must be one of {list(cuts)} and length at least 1, given {keep!r} and {length}"
+            "keep must be one of first, last, both and length at least 1, "
+            f"given {keep!r} and {length}"
         )
-    return [sequence if len(sequence) <= length else cuts[keep](sequence) for sequence in sequences]
+    return [_cut(sequence, length, keep) for sequence in sequences]
 
 
-def pad(sequences, length=None, side="left"):
-    """Sequences as one int32 array (samples, length), filled with PAD on the ``left`` or the ``right``.
+def _cut(sequence, length, keep):
+    if len(sequence) <= length:
+        return sequence
+    if keep == "first":
+        return sequence[:length]
+    if keep == "last":
+        return sequence[-length:]
+    tail = length // 2
+    head = length - tail
+    return np.concatenate([sequence[:head], sequence[len(sequence) - tail :]])
 
-    ``length`` defaults to the longest sequence; a longer one than ``length`` raises ValueError (``truncate`` first).
+
+def pad(sequences: list, length: int | None = None, side: str = "left") -> np.ndarray:
+    """Sequences as one int32 array (samples, length), filled with PAD on the ``left`` or the
+    ``right``.
+
+    ``length`` defaults to the longest sequence; a longer one than ``length`` raises ValueError
+    (``truncate`` first).
     """
     sizes = np.array([len(sequence) for sequence in sequences], dtype=int)
     length = int(sizes.max(initial=1)) if length is None else length
     if side not in ("left", "right") or (len(sizes) and sizes.max() > length):
         raise ValueError(
-            f"side must be left or right and no sequence longer than {length}, given {side!r}, {sizes.max(initial=0)}"
+            f"side must be left or right and no sequence longer than {length}, given {side!r}, "
+            f"{sizes.max(initial=0)}"
         )
     columns = np.arange(length)
     filled = columns >= length - sizes[:, None] if side == "left" else columns < sizes[:, None]
@@ -103,17 +123,22 @@ def pad(sequences, length=None, side="left"):
     return padded
 
 
-def batches_by_length(sequences, lengths, batch_size, rng=None):
-    """Positions of batches of similar length, with the length to pad each to: a list of (rows, length).
+def batches_by_length(
+    sequences: list, lengths: list[int], batch_size: int, rng: np.random.Generator | None = None
+) -> list[tuple[np.ndarray, int]]:
+    """Positions of batches of similar length, with the length to pad each to: a list of (rows,
+    length).
 
-    A sequence belongs to the first of the sorted ``lengths`` that holds it, so that only a few shapes occur: each
-    is one compilation, and short texts do not wait for long ones. With ``rng`` (a NumPy Generator) rows and batches
-    are shuffled, without it they are in order. ValueError where a sequence is longer than all ``lengths``.
+    A sequence belongs to the first of the sorted ``lengths`` that holds it, so that only a few
+    shapes occur: each is one compilation, and short texts do not wait for long ones. With ``rng``
+    (a NumPy Generator) rows and batches are shuffled, without it they are in order. ValueError
+    where a sequence is longer than all ``lengths``.
     """
     sizes, batches = np.array([len(sequence) for sequence in sequences], dtype=int), []
     if sizes.max(initial=0) > max(lengths):
         raise ValueError(
-            f"the longest sequence has {sizes.max()} positions, the longest of the lengths is {max(lengths)}"
+            f"the longest sequence has {sizes.max()} positions, the longest of the lengths is "
+            f"{max(lengths)}"
         )
     bucket = np.searchsorted(lengths, sizes)
     for number, length in enumerate(lengths):

@@ -10,7 +10,9 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
 def functions(number):
-    """Names after running the parameters, imports, functions and classes, and nothing else, of notebook ``number``."""
+    """Names after running the parameters, imports, functions and classes, and nothing else, of
+    notebook ``number``.
+    """
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     names = {}
     for cell in nbformat.read(path, as_version=4).cells:

@@ -1,8 +1,9 @@
 """A small internet on the loopback interface, for the tests of the downloads.
 
-``Internet`` is an HTTP proxy that answers every address itself. A client that is told to use it (``HTTPS_PROXY``,
-and the certificate in ``REQUESTS_CA_BUNDLE`` and ``SSL_CERT_FILE``) asks for the real address, opens a real TLS
-connection, and runs its own code from first to last; nothing leaves the machine.
+``Internet`` is an HTTP proxy that answers every address itself. A client that is told to use it
+(``HTTPS_PROXY``, and the certificate in ``REQUESTS_CA_BUNDLE`` and ``SSL_CERT_FILE``) asks for the
+real address, opens a real TLS connection, and runs its own code from first to last; nothing leaves
+the machine.
 """
 
 import os
@@ -37,13 +38,15 @@ def make_certificate(folder, hosts):
         check=True,
         capture_output=True,
     )
-    with open(path, "a") as file:
-        file.write((folder / "certificate.pem").read_text())
+    with open(path, "a", encoding="utf-8") as file:
+        file.write((folder / "certificate.pem").read_text(encoding="utf-8"))
     return path
 
 
 class Fault:
-    """What goes wrong with the answers to the paths that match ``where``, the first ``times`` times."""
+    """What goes wrong with the answers to the paths that match ``where``, the first ``times``
+    times.
+    """
 
     def __init__(self, kind, where, times=10**6, body=b"", retry_after=None):
         self.kind, self.where, self.left = kind, re.compile(where), times

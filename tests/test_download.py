@@ -1,4 +1,6 @@
-"""Downloads against a loopback internet: the real clients, the real addresses, real TLS; every fault of the issue."""
+"""Downloads against a loopback internet: the real clients, the real addresses, real TLS; every
+fault of the issue.
+"""
 
 import gc
 import hashlib
@@ -38,6 +40,7 @@ from data.files import whole_file
 from data.source import DataError, sha256
 
 README = Path(data_package.__file__).with_name("README.md")
+pytestmark = pytest.mark.slow
 HOSTS = (
     *(
         "fred.stlouisfed.org",
@@ -104,9 +107,7 @@ def chart_of(symbol):
         "range": "",
         "validRanges": ["1d", "max"],
     }
-    quotes = {name: close for name in ("open", "high", "low", "close")} | {
-        "volume": [1000] * len(days)
-    }
+    quotes = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": [1000] * len(days)}
     adjusted = [{"adjclose": [0.5 * price for price in close]}]
     result = [
         {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quotes], "adjclose": adjusted}}
@@ -133,7 +134,8 @@ def submission(accession):
         "8": "Financial Statements and Supplementary Data",
     }
     body = "".join(
-        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: {words(item + accession)}.</p>"
+        f"<p><b>Item {item}. {title}</b></p><p>{item} of {accession}: "
+        f"{words(item + accession)}.</p>"
         for item, title in sections.items()
     )
     return f"""<SEC-DOCUMENT>{accession}.txt : {year}0203
@@ -353,7 +355,9 @@ def naps(monkeypatch):
 
 
 def older_data(folder):
-    """What an earlier download might have left, with content that a new one replaces, and content that it keeps."""
+    """What an earlier download might have left, with content that a new one replaces, and content
+    that it keeps.
+    """
     (folder / "SP500.csv").write_bytes(
         fred_csv("SP500", pd.bdate_range("2014-12-01", "2015-02-02"), np.full(46, 1900.0))
     )
@@ -361,7 +365,7 @@ def older_data(folder):
     for series in ("UMCSENT", "IPGMFN"):
         (folder / f"{series}.csv").write_bytes(fred_csv(series, months, np.full(500, 80.0)))
     (folder / "aclImdb_v1.tar.gz").write_bytes(tar_bytes(("aclImdb/old.txt", b"old")))
-    (folder / "glove.6B.100d.txt").write_text("old 0.1\n")
+    (folder / "glove.6B.100d.txt").write_text("old 0.1\n", encoding="utf-8")
     days = pd.date_range("2014-12-01", periods=30, unit="us")
     prices = [
         pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0})
@@ -451,7 +455,9 @@ def outcome(internet, tmp_path_factory):
 
 
 def check_partial(source, folder, before):
-    """The item that failed has its older rows, or none; the others have arrived; nothing else has gone."""
+    """The item that failed has its older rows, or none; the others have arrived; nothing else has
+    gone.
+    """
     if source == "prices":
         rows = pd.read_parquet(folder / "stock_prices.parquet").groupby("symbol")["adj_close"]
         assert (
@@ -487,7 +493,8 @@ def stalled(timeout, **options):
 def ctrl_c(internet, source, kind="ctrl-c"):
     """A real SIGINT while the body is awaited.
 
-    A test runner may have set it to be ignored, and a garbage collection with the callback of JAX may swallow it.
+    A test runner may have set it to be ignored, and a garbage collection with the callback of JAX
+    may swallow it.
     """
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
@@ -531,7 +538,9 @@ def renamed(internet, source):
 
 @contextmanager
 def no_dns(internet, source):
-    """.invalid is reserved never to resolve; the proxy is the only name that a client here has to resolve itself."""
+    """.invalid is reserved never to resolve; the proxy is the only name that a client here has to
+    resolve itself.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
             patch.setenv(name, "http://proxy.invalid:3128")
@@ -623,11 +632,11 @@ def fault_table(outcome):
 def test_readme_has_the_table_of_faults(outcome):
     """To renew the table: UPDATE_FAULTS=1 pytest tests/test_download.py"""
     begin, end = "<!-- faults: made by tests/test_download.py -->\n", "\n<!-- end of faults -->"
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     table, _, after = rest.partition(end)
     if os.environ.get("UPDATE_FAULTS"):
-        README.write_text(before + begin + fault_table(outcome) + end + after)
+        README.write_text(before + begin + fault_table(outcome) + end + after, encoding="utf-8")
     else:
         assert table == fault_table(outcome)
 
@@ -721,7 +730,7 @@ def test_next_run_goes_on_too(internet, local, naps):
         "glove.6B.50d.txt",
         "glove.download.json",
     ]
-    assert (local / "glove.6B.50d.txt").read_text() == vectors(50)
+    assert (local / "glove.6B.50d.txt").read_text(encoding="utf-8") == vectors(50)
 
 
 def test_server_without_ranges_makes_it_start_anew(internet, local, naps):
@@ -773,7 +782,9 @@ def test_own_zip_spares_the_download(internet, local):
     (local / "glove.6B.zip").write_bytes(ZIP)
     internet.log.clear()
     download("glove")
-    assert not internet.log and (local / "glove.6B.100d.txt").read_text() == vectors(100)
+    assert not internet.log and (local / "glove.6B.100d.txt").read_text(
+        encoding="utf-8"
+    ) == vectors(100)
     assert sorted(path.name for path in local.glob("glove.6B.*")) == [
         "glove.6B.100d.txt",
         "glove.6B.zip",
@@ -820,13 +831,13 @@ def test_downloaded_macro_series_are_read(internet, local):
     ],
 )
 def test_damaged_fred_file(local, text):
-    (local / "SP500.csv").write_text(text)
+    (local / "SP500.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="SP500.csv.*python -m data download sp500"):
         load_sp500()
 
 
 def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, capsys):
-    (local / "list.txt").write_text("AAPL\nGONE ENDED")
+    (local / "list.txt").write_text("AAPL\nGONE ENDED", encoding="utf-8")
     assert command_line.main(["download", "prices", "--tickers-file", str(local / "list.txt")]) == 0
     record = stored.read_record(local, "prices")
     printed = capsys.readouterr().out
@@ -1160,7 +1171,8 @@ def test_waits_grow_and_are_announced(internet, local, naps, capsys):
         download("sp500")
     assert naps == [1, 2]
     waits = [
-        f"HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in {seconds:.0f} s"
+        "HTTP 500 (Internal Server Error) from fred.stlouisfed.org: next attempt in "
+        f"{seconds:.0f} s"
         for seconds in naps
     ]
     assert capsys.readouterr().err.splitlines() == waits
@@ -1178,7 +1190,9 @@ def test_long_waits_are_left_to_the_reader(internet, local, naps):
 @pytest.mark.parametrize("kind, attempts", [("429", 1), ("reset", 3)])
 @pytest.mark.parametrize("source", OPTIONS)
 def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attempts):
-    """A server that asks for an hour gets one request, a broken connection our number of attempts, at each address."""
+    """A server that asks for an hour gets one request, a broken connection our number of attempts,
+    at each address.
+    """
     YfData.cache_get.cache_clear()
     with (
         internet.broken(kind, WHERE[source], retry_after="3600") as fault,
@@ -1190,7 +1204,9 @@ def test_no_client_goes_on_on_its_own(internet, local, naps, source, kind, attem
 
 
 def test_killed_download_leaves_nothing_in_the_way(internet, local):
-    """A process that dies in mid-body (kill -9) leaves neither a lock nor a file that a loader would read."""
+    """A process that dies in mid-body (kill -9) leaves neither a lock nor a file that a loader
+    would read.
+    """
     command = [sys.executable, "-m", "data", "download", "imdb"]
     with internet.broken("held", "aclImdb", times=1) as fault:
         process = subprocess.Popen(command, cwd=README.parent.parent, stderr=subprocess.DEVNULL)
@@ -1206,7 +1222,7 @@ def test_killed_download_leaves_nothing_in_the_way(internet, local):
 
 def test_commands(internet, local, capsys):
     assert command_line.main(["download", "sp500"]) == 0
-    (local / "glove.6B.50d.txt").write_text("own 1.0\n")
+    (local / "glove.6B.50d.txt").write_text("own 1.0\n", encoding="utf-8")
     assert command_line.main(["list"]) == 0
     listed = capsys.readouterr().out
     for text in (
@@ -1241,7 +1257,7 @@ def test_commands(internet, local, capsys):
 
 def test_damaged_record_is_named(internet, local, capsys):
     (local / "SP500.csv").write_bytes(fred_csv("SP500", DAYS, WALK))
-    (local / "sp500.download.json").write_text("{")
+    (local / "sp500.download.json").write_text("{", encoding="utf-8")
     for command in (["list"], ["remove", "sp500"]):
         assert command_line.main(command) == 1
         assert "sp500.download.json is damaged" in capsys.readouterr().err
@@ -1267,9 +1283,11 @@ def test_all_files_or_none(internet, local, source, limit):
 
 def test_removal_spares_a_file_changed_by_hand(internet, local):
     download("macro")
-    (local / "UMCSENT.csv").write_text("my own")
+    (local / "UMCSENT.csv").write_text("my own", encoding="utf-8")
     command_line.main(["remove", "macro"])
-    assert (local / "UMCSENT.csv").read_text() == "my own" and not (local / "IPGMFN.csv").exists()
+    assert (local / "UMCSENT.csv").read_text(encoding="utf-8") == "my own" and not (
+        local / "IPGMFN.csv"
+    ).exists()
 
 
 def test_command_reports_errors_and_interruptions(internet, local, naps, capsys):
@@ -1326,9 +1344,9 @@ def test_nothing_is_unpickled():
         *root.glob("tools/*.py"),
         *root.glob("notebooks/*.ipynb"),
     ]:
-        assert not re.search(r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text()), (
-            path.name
-        )
+        assert not re.search(
+            r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text(encoding="utf-8")
+        ), path.name
 
 
 def test_nothing_downloaded_is_tracked_by_git():

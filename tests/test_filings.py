@@ -1,4 +1,6 @@
-"""Filings: loader, synthetic 10-K generator, the way from text to sequences, and the return after a filing."""
+"""Filings: loader, synthetic 10-K generator, the way from text to sequences, and the return after a
+filing.
+"""
 
 import os
 import re
@@ -461,7 +463,11 @@ def test_results_keep_their_order_and_tasks_are_made_when_there_is_room():
     made = []
     tasks = (made.append(task) or task for task in range(8))
     with dask_client_in_process(threads=2) as client:
-        slow_first = lambda task: time.sleep(0.3 if task == 0 else 0) or task  # noqa: E731
+
+        def slow_first(task):
+            time.sleep(0.3 if task == 0 else 0)
+            return task
+
         results = stream(client, slow_first, tasks, "test", False)
         assert not made and next(results) == 0
         assert list(results) == list(range(1, 8)) and made == list(range(8))
@@ -591,7 +597,9 @@ def panel():
 
 
 def test_target_by_hand():
-    """Filed on Wednesday the 8th: bought on Thursday at 101, sold five trading days later, on the 16th, at 120."""
+    """Filed on Wednesday the 8th: bought on Thursday at 101, sold five trading days later, on the
+    16th, at 120.
+    """
     row = returns_after_filing(filed(("A", "2020-01-08")), panel()).iloc[0]
     assert (row["entry"], row["exit"]) == (pd.Timestamp("2020-01-09"), pd.Timestamp("2020-01-16"))
     assert row["raw"] == pytest.approx(120 / 101 - 1) and row["status"] == "ok"
@@ -715,7 +723,9 @@ def test_months_count_by_their_filings(notebook):
 
 @pytest.fixture(scope="module")
 def control():
-    """The controls of notebook 09 on the bundled filings, as functions of it; single words, no phrases."""
+    """The controls of notebook 09 on the bundled filings, as functions of it; single words, no
+    phrases.
+    """
     names = functions("09")
     filings, prices = synthetic_filings()
     sample = filings.join(returns_after_filing(filings, prices))
@@ -749,7 +759,9 @@ def control():
 
 
 def test_a_planted_effect_is_found(control):
-    """Seed 2: it was stopped before it had begun to learn, when the vectors of blocks were not scaled."""
+    """Seed 2: it was stopped before it had begun to learn, when the vectors of blocks were not
+    scaled.
+    """
     y = control["with_effect"](EFFECT, 0)
     assert np.array_equal(y, control["target"])
     found = control["pooled"](

@@ -1,4 +1,6 @@
-"""Macro data, and the rolling origin of notebook 05: the functions under test are those of the notebook itself."""
+"""Macro data, and the rolling origin of notebook 05: the functions under test are those of the
+notebook itself.
+"""
 
 import ast
 import gzip
@@ -32,8 +34,10 @@ def fred(series, months=MONTHS, header="observation_date"):
 
 
 def write_pair(folder, sentiment, production=None):
-    (folder / "UMCSENT.csv").write_text(sentiment)
-    (folder / "IPGMFN.csv").write_text(fred("IPGMFN") if production is None else production)
+    (folder / "UMCSENT.csv").write_text(sentiment, encoding="utf-8")
+    (folder / "IPGMFN.csv").write_text(
+        fred("IPGMFN") if production is None else production, encoding="utf-8"
+    )
 
 
 def test_committed_csv_is_what_the_script_makes():
@@ -65,7 +69,9 @@ def test_bundled(monkeypatch, capsys):
 @pytest.mark.parametrize("header", ["observation_date", "DATE"])
 @pytest.mark.parametrize("missing", [".", ""])
 def test_fred_files(local, header, missing):
-    """Missing values at both ends are cut off, and so are the years in which sentiment was not monthly."""
+    """Missing values at both ends are cut off, and so are the years in which sentiment was not
+    monthly.
+    """
     sentiment = fred("UMCSENT", header=header).splitlines()
     for row in (1, 2, len(sentiment) - 1):
         sentiment[row] = sentiment[row].split(",")[0] + "," + missing
@@ -80,7 +86,7 @@ def test_fred_files(local, header, missing):
 
 def test_combined_file(local):
     table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": 99.5, "INDPRO": 1.0})
-    with gzip.open(local / "fred_monthly.csv.gz", "wt") as file:
+    with gzip.open(local / "fred_monthly.csv.gz", "wt", encoding="utf-8") as file:
         table.to_csv(file, index=False)
     assert (load_macro() == [80.5, 99.5]).all(axis=None)
 
@@ -181,7 +187,7 @@ def notebook():
                 kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
                 tree.body = [node for node in tree.body if isinstance(node, kinds)]
             exec(compile(tree, path.name, "exec"), names)
-    sizes = {name: 2 for name in LSTMS} | {"iterated, no LSTM": 0}
+    sizes = dict.fromkeys(LSTMS, 2) | {"iterated, no LSTM": 0}
     names |= {
         "SEASONAL": True,
         "SEEDS": [0],
@@ -301,7 +307,9 @@ def test_average_growth_is_what_an_untrained_network_forecasts(
 
 
 def planted(strength):
-    """Fifty years in which growth follows sentiment of the month before, by ``strength`` of its spread."""
+    """Fifty years in which growth follows sentiment of the month before, by ``strength`` of its
+    spread.
+    """
     random = np.random.default_rng(1)
     months = pd.date_range("1950-01-01", periods=600, freq="MS")
     sentiment, noise = random.normal(size=(2, 600))

@@ -1,6 +1,8 @@
-"""The stock panel: robust on panels nobody tuned to, blind to the future, at chance without signal, awake with one.
+"""The stock panel: robust on panels nobody tuned to, blind to the future, at chance without signal,
+awake with one.
 
-The cells and functions of notebooks 02, 03 and 04 are executed here as they stand, on made-up panels.
+The cells and functions of notebooks 02, 03 and 04 are executed here as they stand, on made-up
+panels.
 """
 
 import json
@@ -44,7 +46,8 @@ def made_up_prices(stocks=12, seed=0):
 
 
 def run_cells(number, until, parameters, without=(), **replaced):
-    """Execute the code cells of a notebook up to a heading, without some sections; returns its names.
+    """Execute the code cells of a notebook up to a heading, without some sections; returns its
+    names.
 
     Names that the notebook imports may be replaced.
     """
@@ -66,7 +69,9 @@ def run_cells(number, until, parameters, without=(), **replaced):
 
 
 def build_dataset(prices):
-    """What notebook 02 would write for these prices: (weekly windows, details), (daily windows, details)."""
+    """What notebook 02 would write for these prices: (weekly windows, details), (daily windows,
+    details).
+    """
     prices.attrs["source"] = SOURCE
     saved = {}
 
@@ -216,7 +221,9 @@ def test_ranks_are_those_of_pandas_within_a_date():
 
 
 def hostile_prices():
-    """Late listing, delisting, holidays, a gap, a stock with one price, an empty column, and a wrong price."""
+    """Late listing, delisting, holidays, a gap, a stock with one price, an empty column, and a
+    wrong price.
+    """
     prices = made_up_prices()
     prices.loc[:"2011-06-30", "T00"] = np.nan
     prices.loc["2012-05-09":, "T01"] = np.nan
@@ -398,9 +405,11 @@ def test_a_file_that_is_absent_damaged_or_of_other_prices(hostile, folder, tmp_p
 
 
 def ranked_panel(signal, seed=0, stocks=20):
-    """Windows of random returns. ``signal`` moves the next week: down after a good week, and up after an extreme one.
+    """Windows of random returns. ``signal`` moves the next week: down after a good week, and up
+    after an extreme one.
 
-    The first part is linear in last week's rank; the second is even in it, so that no linear model sees it.
+    The first part is linear in last week's rank; the second is even in it, so that no linear model
+    sees it.
     """
     generator = np.random.default_rng(seed)
     weeks = pd.date_range("2009-01-02", "2015-12-25", freq="W-FRI")
@@ -456,7 +465,9 @@ def test_interval_of_the_auc_is_that_of_resampled_weeks():
 
 
 def test_permuted_names_tell_a_meaningful_embedding_from_a_random_one():
-    """Vectors near each other for stocks that move together give the lowest of all correlations; random ones do not."""
+    """Vectors near each other for stocks that move together give the lowest of all correlations;
+    random ones do not.
+    """
     from scipy.spatial.distance import pdist, squareform
     from scipy.stats import rankdata
 
@@ -481,7 +492,7 @@ def test_permuted_names_tell_a_meaningful_embedding_from_a_random_one():
 def test_full_scores_come_from_the_same_notebooks():
     for path in (ROOT / "results" / "full").glob("0[34]_*.json"):
         full, bundled = (
-            json.loads((ROOT / "results" / kind / path.name).read_text())
+            json.loads((ROOT / "results" / kind / path.name).read_text(encoding="utf-8"))
             for kind in ("full", "bundled")
         )
         tasks = [

@@ -1,6 +1,8 @@
-"""The NumPy cells of notebook 00 against Keras, finite differences and each other, over random shapes.
+"""The NumPy cells of notebook 00 against Keras, finite differences and each other, over random
+shapes.
 
-The functions under test are taken out of the notebook itself, so that what is tested is what the reader sees.
+The functions under test are taken out of the notebook itself, so that what is tested is what the
+reader sees.
 """
 
 import os
@@ -8,12 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras  # noqa: E402
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras import layers  # noqa: E402
+from keras import layers
 from notebook_code import functions
 
 WITHIN = 1e-5
@@ -64,7 +66,9 @@ def test_new_lstm_starts_with_forget_bias_one(units, features):
 
 
 def plain_cell(samples, steps, features, seed, units):
-    """Random inputs, targets and weights for the plain cell, and the gradients by backpropagation through time."""
+    """Random inputs, targets and weights for the plain cell, and the gradients by backpropagation
+    through time.
+    """
     rng = np.random.default_rng(seed)
     X, Y = rng.normal(size=(samples, steps, features)), rng.normal(size=(samples, steps, units))
     weights = [

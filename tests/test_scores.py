@@ -187,7 +187,9 @@ def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
 
 
 def test_mean_t_statistic():
-    """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags of 200."""
+    """Newey and West (1987) by hand: autocovariances with weights that fall to zero after five lags
+    of 200.
+    """
     for values in (rng.normal(0.5, 1, size=200), np.repeat(rng.normal(0.5, 1, size=40), 5)):
         rest = values - values.mean()
         variance = np.mean(rest**2) + sum(
@@ -202,7 +204,7 @@ def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "ROOT", tmp_path)
     rows = [scores.score("task", "model", "rmse", rng.normal(size=20), rng.normal(size=20))]
     scores.save_scores("99_none", "a source", rows)
-    saved = json.loads((tmp_path / "build/results/99_none.json").read_text())
+    saved = json.loads((tmp_path / "build/results/99_none.json").read_text(encoding="utf-8"))
     assert list(saved) == ["notebook", "source", "seconds", "peak_mb", "scores"]
     assert saved["scores"] == rows and list(rows[0]) == [
         "task",
@@ -216,7 +218,9 @@ def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
     assert saved["peak_mb"] > 10 and saved["seconds"] > 0
     with pytest.raises(ValueError, match="not JSON compliant"):
         scores.save_scores("99_none", "a source", [rows[0] | {"value": float("nan")}])
-    assert json.loads((tmp_path / "build/results/99_none.json").read_text()) == saved
+    assert (
+        json.loads((tmp_path / "build/results/99_none.json").read_text(encoding="utf-8")) == saved
+    )
 
 
 def test_score_table():

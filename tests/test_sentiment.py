@@ -1,4 +1,6 @@
-"""Notebooks 06 and 07: nothing is learned from validation or test, any string gets a score, noise gets none."""
+"""Notebooks 06 and 07: nothing is learned from validation or test, any string gets a score, noise
+gets none.
+"""
 
 from collections import Counter
 
@@ -43,7 +45,9 @@ def reviews():
 
 @pytest.fixture(scope="module")
 def small(reviews):
-    """Sequences of at most 100 words and labels of 1,200 training and 800 validation reviews, and the vocabulary."""
+    """Sequences of at most 100 words and labels of 1,200 training and 800 validation reviews, and
+    the vocabulary.
+    """
     train = reviews[reviews["split"] == "train"].sample(1200, random_state=0)
     validation = reviews[reviews["split"] == "validation"].sample(800, random_state=0)
     tokens = [[tokenize(text)[-100:] for text in part["text"]] for part in (train, validation)]
@@ -150,7 +154,9 @@ def test_nearest_words(notebook):
 
 
 def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
-    """A network that learned noise leans to one side or the other: the interval is over shuffles, not over reviews."""
+    """A network that learned noise leans to one side or the other: the interval is over shuffles,
+    not over reviews.
+    """
     X, labels, held_out, actual, vocabulary = small
     shuffled = [np.random.default_rng(seed).permutation(labels) for seed in range(6)]
     taught = iter([*shuffled, labels])

@@ -1,4 +1,6 @@
-"""Reviews, word vectors and integer sequences: what the loaders return and refuse, and that no word is lost on the way."""
+"""Reviews, word vectors and integer sequences: what the loaders return and refuse, and that no word
+is lost on the way.
+"""
 
 import io
 import os
@@ -11,18 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import data  # noqa: E402
-from data.imdb import read_reviews  # noqa: E402
+import data
+from data.imdb import read_reviews
 from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
 from training import TextBatches, predict
 
 LENGTHS = (3, 7, 12)
-sequences_up_to = lambda longest: st.lists(  # noqa: E731
-    st.lists(st.integers(2, 99), min_size=1, max_size=longest).map(
-        lambda words: np.array(words, dtype="int32")
-    ),
-    max_size=40,
-)
+
+
+def sequences_up_to(longest):
+    words = st.lists(st.integers(2, 99), min_size=1, max_size=longest)
+    return st.lists(words.map(lambda ids: np.array(ids, dtype="int32")), max_size=40)
 
 
 @pytest.fixture
@@ -66,7 +67,9 @@ def test_bundled_reviews_are_split_once_for_all(reviews):
 
 
 def made_up_reviews(repeated=()):
-    """Members of a tiny archive: 50 reviews for each half and sentiment, and what the loader must pass over."""
+    """Members of a tiny archive: 50 reviews for each half and sentiment, and what the loader must
+    pass over.
+    """
     members = [
         (
             f"aclImdb/{half}/{sentiment}/{number}_{8 if sentiment == 'pos' else 2}.txt",
@@ -160,7 +163,7 @@ def test_damaged_archives(local, members, problem):
 
 def test_an_html_page_is_no_archive(local):
     path = local / "aclImdb_v1.tar.gz"
-    path.write_text("<html>404</html>")
+    path.write_text("<html>404</html>", encoding="utf-8")
     refused(data.load_imdb, path, "is not the whole archive")
 
 
@@ -186,7 +189,9 @@ def test_damaged_tables_of_reviews(tmp_path, content, problem):
 
 def test_rows_of_another_source_are_left_out(tmp_path):
     path = tmp_path / "reviews.csv"
-    path.write_text("text,label,source\na,1,imdb\nb,0,imdb\nc,1,rotten_tomatoes\n")
+    path.write_text(
+        "text,label,source\na,1,imdb\nb,0,imdb\nc,1,rotten_tomatoes\n", encoding="utf-8"
+    )
     assert read_reviews(path)["text"].tolist() == ["a", "b"]
 
 

@@ -145,7 +145,9 @@ def test_scores_have_the_values_of_plain_formulas():
     for name, noise in {"one": 0.5, "two": 0.8}.items():
         log = target + noise * rng.normal(size=500)
         forecasts[name] = pd.DataFrame({"log": log, "variance": np.exp(2 * log)})
-    rows = {(r["model"], r["metric"]): r for r in vol.volatility_scores("t", forecasts, target, "one")}
+    rows = {
+        (r["model"], r["metric"]): r for r in vol.volatility_scores("t", forecasts, target, "one")
+    }
     error = target - forecasts["two"]["log"]
     assert rows["two", "rmse"]["value"] == pytest.approx(np.sqrt(np.mean(error**2)))
     assert rows["two", "r2"]["value"] == pytest.approx(1 - np.mean(error**2) / target.var(ddof=0))

@@ -34,7 +34,9 @@ def panels(draw, tickers=st.integers(1, 4), dates=st.integers(12, 30), gaps=True
 
 
 def loop(panel, window, horizon):
-    """The plain reference: (inputs, target, input end, target date, ticker) of every complete sample."""
+    """The plain reference: (inputs, target, input end, target date, ticker) of every complete
+    sample.
+    """
     samples = []
     for end in range(window - 1, len(panel) - horizon):
         for ticker in panel.columns:

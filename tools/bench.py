@@ -1,13 +1,15 @@
 """Timings as ratios, on whatever machine this is: ``make bench``.
 
-Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against Keras' own
-windowing over the same panel, and against the row-by-row loop people write, on a slice small enough to finish; the
-network of notebook 03 against PyTorch; and how fast filings become sequences.
+Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against
+Keras' own windowing over the same panel, and against the row-by-row loop people write, on a slice
+small enough to finish; the network of notebook 03 against PyTorch; and how fast filings become
+sequences.
 """
 
 import statistics
 import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,9 @@ def seconds(function):
 
 
 def ratio(function, yardstick, repetitions=41):
-    """Median over pairs of runs, one right after the other, of the time of ``function`` by that of ``yardstick``."""
+    """Median over pairs of runs, one right after the other, of the time of ``function`` by that of
+    ``yardstick``.
+    """
     return statistics.median(seconds(function) / seconds(yardstick) for _ in range(repetitions))
 
 
@@ -51,7 +55,9 @@ def peak_memory(panel):
 
 
 def keras_windows(panel):
-    """Every window of every ticker through keras.utils.timeseries_dataset_from_array, consumed once."""
+    """Every window of every ticker through keras.utils.timeseries_dataset_from_array, consumed
+    once.
+    """
     import keras
 
     values = panel.to_numpy()
@@ -83,7 +89,8 @@ def bench_windows():
         ("0.1 % missing", random_panel(missing=0.001)),
     ):
         result = utils.make_panel_windows(panel, STEPS).X
-        times = ratio(lambda: utils.make_panel_windows(panel, STEPS), result.copy)
+        ours = partial(utils.make_panel_windows, panel, STEPS)
+        times = ratio(ours, result.copy)
         print(f"panel windows, {name}: {len(result):,} samples, {result.nbytes / 2**20:.0f} MiB")
         print(f"  time    {times:.2f} × a copy of the result")
         print(f"  memory  {peak_memory(panel):.2f} × the result at the peak, the result included")
@@ -95,7 +102,8 @@ def bench_rivals():
         ("the concat loop", concat_loop, 5),
     ):
         panel = random_panel(tickers)
-        times = ratio(lambda: function(panel), lambda: utils.make_panel_windows(panel, STEPS), 1)
+        ours = partial(utils.make_panel_windows, panel, STEPS)
+        times = ratio(partial(function, panel), ours, 1)
         print(
             f"{name} takes {times:,.0f} × as long as utils.make_panel_windows on {tickers} tickers"
         )

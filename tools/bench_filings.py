@@ -1,7 +1,8 @@
-"""Text to sequences: MB a second, how that grows with the corpus, and peak memory: ``python -m tools.bench_filings``.
+"""Text to sequences: MB a second, how that grows with the corpus, and peak memory: ``python -m
+tools.bench_filings``.
 
-The text is that of the filings in use: real ones where RNN_TRADING_DATA has them, else synthetic ones. Each size runs in
-processes of its own, in an empty folder.
+The text is that of the filings in use: real ones where RNN_TRADING_DATA has them, else synthetic
+ones. Each size runs in processes of its own, in an empty folder.
 """
 
 import os
@@ -27,7 +28,9 @@ def peak_mb():
 
 
 def write_corpus(share, path):
-    """Every n-th filing, or all of them several times, in groups of 100 rows; read and written as a stream."""
+    """Every n-th filing, or all of them several times, in groups of 100 rows; read and written as a
+    stream.
+    """
     step, copies = max(1, round(1 / share)), max(1, round(share))
     writer = None
     for _ in range(copies):
@@ -57,7 +60,8 @@ def measure(path, folder):
         for name, start, end in zip(("words", "phrases", "sequences"), times, times[1:])
     )
     return (
-        f"  {megabytes:6.1f} MB in {seconds:5.1f} s ({steps}): {megabytes / seconds:4.1f} MB/s on {os.cpu_count()} cores; "
+        f"  {megabytes:6.1f} MB in {seconds:5.1f} s ({steps}): {megabytes / seconds:4.1f} MB/s "
+        f"on {os.cpu_count()} cores; "
         f"peak {peak_mb():.0f} MB, largest worker {workers:.0f} MB"
     )
 

@@ -1,7 +1,9 @@
-"""One training epoch of notebook 03's network against the same network in plain PyTorch, on this machine, in this run.
+"""One training epoch of notebook 03's network against the same network in plain PyTorch, on this
+machine, in this run.
 
-PyTorch is a bench-only extra: ``pip install torch==2.13.0`` (``pip install -e ".[bench]"``), or into a folder of its own
-named by PYTHONPATH. ``python -m tools.bench_lstm`` runs this comparison alone.
+PyTorch is a bench-only extra: ``pip install torch==2.13.0`` (``pip install -e ".[bench]"``), or
+into a folder of its own named by PYTHONPATH. ``python -m tools.bench_lstm`` runs this comparison
+alone.
 """
 
 import statistics
@@ -113,7 +115,8 @@ def bench_lstm(samples=65_536, batches=(1024, 2048), rounds=3):
             f"LSTM epoch of {samples:,} windows, batch {batch}: {medians['keras']:.1f} s in Keras"
         )
         print(
-            f"  {medians['keras'] / medians[rival]:.2f} × plain PyTorch on {rival} thread(s) ({medians[rival]:.1f} s)"
+            f"  {medians['keras'] / medians[rival]:.2f} × plain PyTorch on {rival} thread(s) "
+            f"({medians[rival]:.1f} s)"
         )
 
 

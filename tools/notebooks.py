@@ -1,4 +1,5 @@
-"""Run the notebooks side by side: ``python -m tools.notebooks run|refresh|full [NUMBER ...] [-- papermill options]``.
+"""Run the notebooks side by side: ``python -m tools.notebooks run|refresh|full [NUMBER ...] [--
+papermill options]``.
 
 run      executed copies and HTML in build/, tracked files untouched
 refresh  the same, then outputs into notebooks/, scores into results/bundled, tables into README.md
@@ -8,6 +9,7 @@ full     the same as run on local data, then scores into results/full
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from tools.readme import render
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
 NEEDS = {"03": "02", "04": "02", "09": "08"}  # a notebook that reads what another one writes
+STYLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
 GIB_EACH = 3  # memory to leave free for a notebook before another one starts
 
 
@@ -52,7 +55,8 @@ def select(numbers):
     unknown = set(numbers) - {number(path) for path in paths}
     if unknown:
         sys.exit(
-            f"no notebook {', '.join(sorted(unknown))}; there are {', '.join(number(path) for path in paths)}"
+            f"no notebook {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(number(path) for path in paths)}"
         )
     return [path for path in paths if not numbers or number(path) in numbers]
 
@@ -68,7 +72,7 @@ def start(path, parameters):
         str(NOTEBOOKS),
     ]
     options = ["--kernel", "python3", "--no-progress-bar", "--log-level", "ERROR", *parameters]
-    log = open(BUILD / f"{path.stem}.log", "w")
+    log = open(BUILD / f"{path.stem}.log", "w", encoding="utf-8")
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
 
 
@@ -79,7 +83,9 @@ def slots():
 
 
 def execute(paths, parameters):
-    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the error of a failure."""
+    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the
+    error of a failure.
+    """
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
     waiting, running, size = list(paths), [], slots()
     try:
@@ -124,8 +130,11 @@ def failure(run):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 error = f"{output.ename}: {output.evalue}"
-                return f"\n{run.source.name} failed in this cell:\n\n{cell.source}\n\n{error}\n\nsee {copy.relative_to(ROOT)}"
-    return f"\n{run.source.name} failed:\n{(BUILD / f'{run.source.stem}.log').read_text()[-2000:]}"
+                place = f"{run.source.name} failed in this cell"
+                seen = copy.relative_to(ROOT)
+                return f"\n{place}:\n\n{cell.source}\n\n{error}\n\nsee {seen}"
+    log = (BUILD / f"{run.source.stem}.log").read_text(encoding="utf-8")
+    return f"\n{run.source.name} failed:\n{log[-2000:]}"
 
 
 def write_html(path):
@@ -134,7 +143,7 @@ def write_html(path):
 
 
 def read_result(path):
-    return json.loads((BUILD / "results" / f"{path.stem}.json").read_text())
+    return json.loads((BUILD / "results" / f"{path.stem}.json").read_text(encoding="utf-8"))
 
 
 def scoreboard(paths):
@@ -161,7 +170,22 @@ def keep_outputs(path):
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.NotebookNode(tags=tags) if tags else nbformat.NotebookNode()
+    name_styles(notebook)
     nbformat.write(notebook, path)
+
+
+def name_styles(notebook):
+    """Number the styled tables, whose names pandas draws at random, so that outputs change only
+    with the tables.
+    """
+    known = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html")
+            if html:
+                output.data["text/html"] = re.sub(
+                    STYLE, lambda found: known.setdefault(found[0], f"T_{len(known):05x}"), html
+                )
 
 
 def main():
@@ -177,7 +201,8 @@ def main():
     arguments = parser.parse_args(arguments)
     if arguments.mode == "full" and not (local_folder() and local_folder().is_dir()):
         sys.exit(
-            "no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: python -m data list)"
+            "no local data: put it into local/, or name its folder in RNN_TRADING_DATA (see: "
+            "python -m data list)"
         )
     paths = select(arguments.numbers)
     execute(paths, options)

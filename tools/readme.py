@@ -1,77 +1,172 @@
-"""Render README.md from results/, notebook 01 and the data catalogue: ``python -m tools.readme``."""
+"""Render README.md, results/README.md and data/README.md: ``python -m tools.readme``."""
 
 import base64
 import json
-import re
+from pathlib import Path
 
 import nbformat
 import pandas as pd
 
 from data.catalog import DATASETS
 from data.source import ROOT
-from scores import score_table
+from scores import METRIC_NAMES, score_text
 
-ROW = ["task", "model", "metric", "value", "low", "high", "n"]
-TASKS = 4  # shown of each notebook, the first ones
+RESULTS = ROOT / "results"
+KINDS = {"bundled": "bundled data", "full": "local data"}
+# notebooks by number: what is asked, and the score that answers it (task, metric, network, rival)
+QUESTIONS = {
+    "00": "What do plain cells forget, and what do LSTM and GRU change?",
+    "01": "Can an LSTM forecast the index, or its volatility?",
+    "02": "How does a panel of prices become samples that leak nothing?",
+    "03": "Will a stock rise next week?",
+    "04": "Which stocks will do better, and is it worth the trading?",
+    "05": "Do networks forecast sentiment and production better than a VAR?",
+    "06": "Is a review praise or pan?",
+    "07": "When do word vectors from elsewhere help?",
+    "08": "How do filings become sequences, at any size?",
+    "09": "Does the text of a filing tell anything about what follows?",
+}
+HEADLINES = {
+    "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
+    "01": ("next_day_volatility", "r2", "HAR + LSTM", "HAR with returns"),
+    "03": ("next_week_up", "auc", "stacked LSTM", "logistic regression"),
+    "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
+    "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
+    "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
+    "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
+    "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
+}
 
 
-def notebook_table():
-    """One line a task: the metric that most models have, in the order of the notebook (baselines first)."""
-    lines = [
-        "| notebook | task | metric | scores with 95 % intervals | seconds | MB |",
-        "|---|---|---|---|---|---|",
-    ]
-    for path in sorted((ROOT / "results" / "bundled").glob("*.json")):
-        result = json.loads(path.read_text())
-        name = f"[{result['notebook']}](notebooks/{result['notebook']}.ipynb)"
-        cost = f"{result['seconds']:.0f} | {result['peak_mb']}"
-        by_task = pd.DataFrame(result["scores"], columns=ROW).groupby("task", sort=False)
-        if not result["scores"]:
-            lines.append(f"| {name} | prepares data | | | {cost} |")
-        for task, rows in list(by_task)[:TASKS]:
-            metric = rows.groupby("metric", sort=False).size().idxmax()
-            table = score_table(rows[rows["metric"] == metric].to_dict("records"))[metric]
-            scores = "<br>".join(f"{model}: {text}" for (_, model), text in table.items())
-            lines.append(f"| {name} | {task.replace('_', ' ')} | {metric} | {scores} | {cost} |")
-            name, cost = "", " | "
+def read_results(kind: str) -> dict[str, dict]:
+    """The score files of ``kind`` ("bundled" or "full") by two-digit number of the notebook."""
+    paths = sorted((RESULTS / kind).glob("*.json"))
+    return {path.name[:2]: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def is_planted(result: dict) -> bool:
+    """Whether scores come from synthetic filings, whose effect was put there by us."""
+    return "synthetic" in result["source"] and bool(result["scores"])
+
+
+def title(number: str) -> str:
+    """The title of a notebook, from its first cell."""
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    first = nbformat.read(path, as_version=4).cells[0].source
+    return first.splitlines()[0].removeprefix("# ")
+
+
+def answer(number: str, result: dict) -> str:
+    """The score of the network and that of its rival in a few words, or nothing to score."""
+    if number not in HEADLINES:
+        return "prepares the data"
+    task, metric, network, rival = HEADLINES[number]
+    by_model = {
+        row["model"]: row
+        for row in result["scores"]
+        if row["task"] == task and row["metric"] == metric
+    }
+    text = f"{METRIC_NAMES.get(metric, metric)} of {network} {by_model[network]['value']:.3f}"
+    if rival:
+        text += f", of {rival} {by_model[rival]['value']:.3f}"
+    return text + " (planted effect)" * is_planted(result)
+
+
+def notebook_table() -> str:
+    """One line a notebook for the first screen of the README."""
+    lines = ["| | notebook | question | answer | minutes |", "|---|---|---|---|---|"]
+    for number, result in read_results("bundled").items():
+        link = f"[{title(number)}](notebooks/{result['notebook']}.ipynb)"
+        minutes = f"{result['seconds'] / 60:.1f}"
+        question = QUESTIONS.get(number, "")
+        lines.append(f"| {number} | {link} | {question} | {answer(number, result)} | {minutes} |")
     return "\n".join(lines)
 
 
-def data_table():
+def data_table() -> str:
+    """One line a data set for data/README.md."""
     lines = ["| data set | bundled | licence | `python -m data download` |", "|---|---|---|---|"]
     for dataset in DATASETS.values():
-        lines.append(
-            f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | `{dataset.name}`: {dataset.live} |"
-        )
+        live = f"`{dataset.name}`: {dataset.live}"
+        lines.append(f"| {dataset.title} | {dataset.bundled} | {dataset.licence} | {live} |")
     return "\n".join(lines)
 
 
-def rendered(text):
+def score_sections() -> str:
+    """results/README.md: every score with its interval, bundled beside local data."""
+    results = {kind: read_results(kind) for kind in KINDS}
+    parts = [
+        "# Results",
+        "Every score of every notebook with its 95 % interval, rendered from the files beside this "
+        "page by `python -m tools.readme`. Scores on bundled data are those of the committed "
+        "outputs; scores on local data were made by `make full` on files that are not part of the "
+        "repository. Each notebook says what its intervals are over.",
+    ]
+    for number in sorted(set(results["bundled"]) | set(results["full"])):
+        parts.append(f"## {number} {title(number)}")
+        rows = []
+        for kind, label in KINDS.items():
+            if result := results[kind].get(number):
+                mark = " **The effect is planted.**" if is_planted(result) else ""
+                cost = f"{result['seconds']:.0f} s, {result['peak_mb']} MB"
+                parts.append(f"{label.capitalize()}: {result['source']}; {cost}.{mark}")
+                rows += [{**row, "kind": label} for row in result["scores"]]
+        if rows:
+            parts.append(score_lines(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def score_lines(rows: list[dict]) -> str:
+    """Scores as a table: a line for each task, metric and model, a column for each kind of data."""
+    frame = pd.DataFrame(rows)
+    frame["text"] = [score_text(row) for row in rows]
+    keys = ["task", "metric", "model"]
+    table = frame.pivot(index=keys, columns="kind", values="text")
+    order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates())
+    columns = [label for label in KINDS.values() if label in table]
+    table = table.reindex(index=order, columns=columns).fillna("")
+    header = ["task", "metric", "model", *columns]
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    for (task, metric, model), values in zip(table.index, table.to_numpy()):
+        cells = [task.replace("_", " "), METRIC_NAMES.get(metric, metric), model, *values]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def rendered(text: str) -> str:
     """``text`` with the tables between their markers made anew."""
-    for name, table in (("notebooks", notebook_table()), ("data", data_table())):
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text = re.sub(
-            pattern, lambda found: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
-        )
+    tables = {"notebooks": notebook_table, "data": data_table}
+    for name, table in tables.items():
+        opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if opening in text:
+            before, _, rest = text.partition(opening)
+            after = rest.partition(closing)[2]
+            text = f"{before}{opening}\n{table()}\n{closing}{after}"
     return text
 
 
-def picture():
+def picture() -> bytes:
     """PNG of the volatility forecast in notebook 01."""
-    notebook = nbformat.read(
-        ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb", as_version=4
-    )
-    cell = next(cell for cell in notebook.cells if "Log daily volatility: actual" in cell.source)
-    return base64.b64decode(
-        next(output.data["image/png"] for output in cell.outputs if "data" in output)
-    )
+    path = ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    cell = next(cell for cell in cells if "Log daily volatility: actual" in cell.source)
+    images = [output.data["image/png"] for output in cell.outputs if "data" in output]
+    return base64.b64decode(images[0])
 
 
-def render():
-    (ROOT / "docs").mkdir(exist_ok=True)
+def pages() -> dict[Path, str]:
+    """The rendered pages by path, as they should be."""
+    texts = {RESULTS / "README.md": score_sections()}
+    for path in (ROOT / "README.md", ROOT / "data" / "README.md"):
+        texts[path] = rendered(path.read_text(encoding="utf-8"))
+    return texts
+
+
+def render() -> None:
+    """Write the pages and the picture of the README."""
     (ROOT / "docs" / "volatility.png").write_bytes(picture())
-    path = ROOT / "README.md"
-    path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Downloads into the local folder: ``download(name)`` knows nothing of a source but its module and function."""
+"""Downloads into the local folder: ``download(name)`` knows nothing of a source but its module and
+function.
+"""
 
 import shutil
 from importlib import import_module
@@ -17,10 +19,12 @@ SOURCES = {
 
 
 def download(name, **options):
-    """Fetch the data set ``name`` into the local folder and return its record; ``options`` are those of its source.
+    """Fetch the data set ``name`` into the local folder and return its record; ``options`` are
+    those of its source.
 
-    Either the new files stand there whole, or nothing has changed and a DownloadError says why. Items that arrived
-    before a failure (tickers, filings, the beginning of an archive) are kept aside, and the next call goes on there.
+    Either the new files stand there whole, or nothing has changed and a DownloadError says why.
+    Items that arrived before a failure (tickers, filings, the beginning of an archive) are kept
+    aside, and the next call goes on there.
     """
     module, function = SOURCES[name].split(":")
     with locked(name) as folder:

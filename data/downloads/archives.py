@@ -20,7 +20,8 @@ IMDB = "aclImdb_v1.tar.gz"
 IMDB_HASH = "md5:7c2ac02c03563afcf9b574c7e56c153a"
 IMDB_URLS = (
     "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
-    "https://dataset.bj.bcebos.com/imdb%2FaclImdb_v1.tar.gz",  # the copy that PaddlePaddle uses, same hash
+    # the copy that PaddlePaddle uses, same hash
+    "https://dataset.bj.bcebos.com/imdb%2FaclImdb_v1.tar.gz",
 )
 GLOVE = "glove.6B.zip"
 GLOVE_HASH = "sha256:617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb"
@@ -75,7 +76,7 @@ class Resuming:
 
 
 def retrieve(name, urls, known_hash, partial):
-    """The archive ``name`` from the first address that has it with the known hash; (path, address)."""
+    """(path, address) of the archive ``name``, from the first address with the known hash."""
     troubles = []
     for url in urls:
         try:
@@ -102,7 +103,9 @@ def imdb(folder, partial):
 
 
 def glove(folder, partial, dimensions=(100,)):
-    """Vectors of the ``dimensions`` asked for (50, 100, 200, 300). The archive with all of them is not kept."""
+    """Vectors of the ``dimensions`` asked for (50, 100, 200, 300). The archive with all of them is
+    not kept.
+    """
     archive, url = folder / GLOVE, "glove.6B.zip of your own"
     if not (archive.is_file() and f"sha256:{sha256(archive)}" == GLOVE_HASH):
         archive, url = retrieve(GLOVE, GLOVE_URLS, GLOVE_HASH, partial)
@@ -120,7 +123,9 @@ def glove(folder, partial, dimensions=(100,)):
 
 
 def check_members(path, members):
-    """Refuse an archive that could write elsewhere or grow without bound; ``members``: (name, size, is plain)."""
+    """Refuse an archive that could write elsewhere or grow without bound; ``members``: (name, size,
+    is plain).
+    """
     limit = min(LARGEST, LARGEST_RATIO * os.path.getsize(path) + 2**20)
     total = 0
     for name, size, is_plain in members:
@@ -156,7 +161,9 @@ def check_tar(path):
 
 
 def unzip_member(path, name, target):
-    """Write the one member ``name`` of a zip archive to ``target``, after all members have been checked."""
+    """Write the one member ``name`` of a zip archive to ``target``, after all members have been
+    checked.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

@@ -20,11 +20,16 @@ TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | 
 }
 BY_HAND = {name: kind for name, kind in TYPES.items() if name not in ("accession", "accepted")}
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text", "accession", "accepted"]
-NO_IDENTITY = 'give your name and e-mail address once, as the SEC asks: export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
+NO_IDENTITY = (
+    "give your name and e-mail address once, as the SEC asks: "
+    'export EDGAR_IDENTITY="Jane Doe jane@example.org", or --identity'
+)
 
 
 def connect(identity):
-    """edgartools with an identity, at most 9 requests a second in all, no cache on disk, and our patience, not its own."""
+    """edgartools with an identity, at most 9 requests a second in all, no cache on disk, and our
+    patience, not its own.
+    """
     identity = identity or os.environ.get("EDGAR_IDENTITY", "")
     if not re.search(r"\S+@\S+\.\S+", identity):
         raise DownloadError("EDGAR answers only those who say who they are", NO_IDENTITY)
@@ -43,9 +48,11 @@ def connect(identity):
 
 
 def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
-    """Sections 1A, 7 and 7A of the 10-K filings of ``tickers`` in ``years`` (first, last); amendments are left out.
+    """Sections 1A, 7 and 7A of the 10-K filings of ``tickers`` in ``years`` (first, last);
+    amendments are left out.
 
-    ``accepted`` is the time of acceptance, to the second, as the filing's own header gives it (US Eastern time).
+    ``accepted`` is the time of acceptance, to the second, as the filing's own header gives it (US
+    Eastern time).
     """
     edgar = connect(identity)
     first, last = years or (FIRST_YEAR, date.today().year)
@@ -94,7 +101,8 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     ]
     if elsewhere:
         print(
-            f"stored under another ticker of the same company: the filings of {', '.join(elsewhere)}"
+            "stored under another ticker of the same company: the filings of "
+            f"{', '.join(elsewhere)}"
         )
     if missing:
         print(f"no 10-K filings {first} to {last}: {', '.join(missing)}")
@@ -113,7 +121,9 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
 
 
 def stored_elsewhere(rows, ticker, listed):
-    """Whether the filings of ``ticker`` are those of another share class, under whose ticker they stand."""
+    """Whether the filings of ``ticker`` are those of another share class, under whose ticker they
+    stand.
+    """
     same = rows["accession"].isin([filing.accession_no for filing in listed])
     return same.any() and not (rows["ticker"] == ticker).any()
 
@@ -142,7 +152,7 @@ def listing(edgar, ticker, first, last):
 
 
 def sections(edgar, filing, ticker):
-    """One row a section, from the complete submission: header and document come from the same file."""
+    """One row a section, from the complete submission: one file has header and document."""
     try:
         text = patiently(filing.full_text_submission)
         reject_page(text[:1000].encode())

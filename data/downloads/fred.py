@@ -28,7 +28,9 @@ class Session(requests.Session):
 
 
 class Reader(FredReader):
-    """pandas-datareader names the column after the request; here the file has to carry that name itself."""
+    """pandas-datareader names the column after the request; here the file has to carry that name
+    itself.
+    """
 
     def _sanitize_response(self, response):
         series = parse_qs(urlsplit(response.url).query)["id"][0]
@@ -44,7 +46,9 @@ class Reader(FredReader):
 
 
 def fetch(series):
-    """One series as FRED serves it: frame with the column ``series``, index ``observation_date``, NaN on holidays."""
+    """One series as FRED serves it: frame with the column ``series``, index ``observation_date``,
+    NaN on holidays.
+    """
     reader = Reader(
         series, start="1900-01-01", retry_count=0, timeout=patience.TIMEOUT, session=Session()
     )
@@ -77,7 +81,9 @@ def store(folder, frames, origin):
 
 
 def sp500(folder, partial):
-    """Daily closes of the S&P 500. FRED serves ten years; older rows of an earlier download are kept."""
+    """Daily closes of the S&P 500. FRED serves ten years; older rows of an earlier download are
+    kept.
+    """
     frame = fetch_all(["SP500"])["SP500"]
     if (path := folder / "SP500.csv").is_file():
         try:

@@ -52,7 +52,7 @@ CAUSES = (  # text of the errors of requests, curl and httpx: (cause, what to do
 
 
 class DownloadError(DataError):
-    """A download failed and changed nothing: ``cause`` in a few words, ``step``, what to do next."""
+    """A download failed and changed nothing: ``cause`` in a few words, ``step`` to do next."""
 
     def __init__(self, cause, step="run the command again"):
         super().__init__(f"{cause}. Next: {step}")
@@ -84,7 +84,9 @@ def one_by_one(items, fetch, unit, title):
 
 
 def patiently(action, *arguments, **options):
-    """Call ``action``, again after a passing fault, waiting as long as the server asks, and longer each time."""
+    """Call ``action``, again after a passing fault, waiting as long as the server asks, and longer
+    each time.
+    """
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_passing),
         wait=lambda state: max(
@@ -114,7 +116,7 @@ def status_of(error):
 
 
 def retry_after(error):
-    """Seconds the server asks to wait (``Retry-After``: a number or a date), 0 where it does not."""
+    """Seconds the server asks to wait (``Retry-After``, a number or a date), else 0."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = getattr(error, "retry_after", None) or headers.get("Retry-After") or 0
     try:

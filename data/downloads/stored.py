@@ -1,4 +1,4 @@
-"""What downloads leave: a lock while they run, whole files, and a record of where they came from."""
+"""What downloads leave: a lock while they run, whole files, and a record of their origin."""
 
 import json
 import shutil
@@ -17,7 +17,9 @@ from data.source import local_folder, sha256
 
 @contextmanager
 def locked(name):
-    """The local folder, with the data set ``name`` locked against another download (the lock dies with its process)."""
+    """The local folder, with the data set ``name`` locked against another download (the lock dies
+    with its process).
+    """
     folder = local_folder()
     if folder is None:
         raise DownloadError(
@@ -40,7 +42,9 @@ def record_path(folder, name):
 
 
 def write_record(folder, name, record):
-    """Keep what was downloaded beside the data: origin, time, licence, dates, rows, size and hash of each file."""
+    """Keep what was downloaded beside the data: origin, time, licence, dates, rows, size and hash
+    of each file.
+    """
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
@@ -54,7 +58,7 @@ def write_record(folder, name, record):
         "files": files,
     }
     with whole_file(record_path(folder, name)) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
 
 
@@ -62,7 +66,7 @@ def read_record(folder, name):
     """The record of the last download, or None."""
     path = record_path(folder, name)
     try:
-        return json.loads(path.read_text()) if path.is_file() else None
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
         raise DownloadError(
             f"the record {path} is damaged ({error})", "delete it; the data themselves stay"
@@ -70,7 +74,9 @@ def read_record(folder, name):
 
 
 def remove(name):
-    """Delete what a download of ``name`` left; return the deleted paths. Files put there by hand stay."""
+    """Delete what a download of ``name`` left; return the deleted paths. Files put there by hand
+    stay.
+    """
     with locked(name) as folder:
         record = read_record(folder, name) or {"files": {}}
         ours = [
@@ -92,7 +98,9 @@ def is_as_recorded(path, known):
 
 
 def part(path, fetch, longest=float("inf")):
-    """The frame ``fetch()``, or what an earlier run kept of it, unless that is older than ``longest`` seconds."""
+    """The frame ``fetch()``, or what an earlier run kept of it, unless that is older than
+    ``longest`` seconds.
+    """
     if not (path.exists() and time.time() - path.stat().st_mtime < longest):
         with whole_file(path) as temporary:
             fetch().to_parquet(temporary, index=False)
@@ -100,7 +108,9 @@ def part(path, fetch, longest=float("inf")):
 
 
 def older_rows(path, name, types):
-    """The rows of an earlier download, with columns of these ``types`` among others, or an empty frame."""
+    """The rows of an earlier download, with columns of these ``types`` among others, or an empty
+    frame.
+    """
     try:
         return (
             pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=list(types))

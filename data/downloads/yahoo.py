@@ -24,7 +24,9 @@ A_DAY = 24 * 3600  # seconds for which a ticker that arrived in a failed run is 
 
 
 class Session(curl_cffi.requests.Session):
-    """yfinance's own kind of session, patient with prices and strict about them; cookies are left to yfinance."""
+    """yfinance's own kind of session, patient with prices and strict about them; cookies are left
+    to yfinance.
+    """
 
     def request(self, method, url, *arguments, **options):
         if "/v8/finance/chart/" not in url:
@@ -59,7 +61,8 @@ class Session(curl_cffi.requests.Session):
 def prices(folder, partial, tickers=TICKERS, start=START):
     """Adjusted close (USD), close and volume (shares) of ``tickers``.
 
-    Complete days only: the running day is left out. Stocks of an earlier download that are not asked for now stay.
+    Complete days only: the running day is left out. Stocks of an earlier download that are not
+    asked for now stay.
     """
     tickers = list(dict.fromkeys(map(str.upper, tickers)))
     target = folder / "stock_prices.parquet"

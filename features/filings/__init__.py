@@ -1,16 +1,18 @@
-"""From filing sections to integer sequences: tokens, phrases, vocabulary, sequences; streamed, parallel, resumable.
+"""From filing sections to integer sequences: tokens, phrases, vocabulary, sequences; streamed,
+parallel, resumable.
 
 Three steps, each of which goes through the corpus in parts of a few megabytes on a Dask client:
 
     client = dask_client()
-    corpus = tokenize(path, client)            # cleaning, sentences: written once, independent of any date
-    model = fit(corpus, "2014-01-01", client)  # phrases and vocabulary, from filings before that date only
-    manifest = encode(corpus, model, client)   # sequences: written once, read with load_sequences("2014-01-01")
+    corpus = tokenize(path, client)            # cleaning, sentences: written once, independent of
+    any date model = fit(corpus, "2014-01-01", client)  # phrases and vocabulary, from filings
+    before that date only manifest = encode(corpus, model, client)   # sequences: written once, read
+    with load_sequences("2014-01-01")
 
-No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of word pairs up to a
-fixed limit. A part is a Parquet file named by a hash of its content, the settings and this package, and complete or
-absent, so that a run that was interrupted goes on where it stopped. A remote cluster needs this package and the same
-folder.
+No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of
+word pairs up to a fixed limit. A part is a Parquet file named by a hash of its content, the
+settings and this package, and complete or absent, so that a run that was interrupted goes on where
+it stopped. A remote cluster needs this package and the same folder.
 """
 
 from features.filings.cleaning import clean, split_tokens

@@ -20,10 +20,11 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 
 
 def clean(text):
-    """One string without control and zero-width characters, with plain quotes and hyphens; "" for None.
+    """One string without control and zero-width characters, with plain quotes and hyphens; "" for
+    None.
 
-    Compatibility characters become ordinary ones (NFKC: ligatures, full-width letters, no-break spaces). Letters of any
-    script stay as they are.
+    Compatibility characters become ordinary ones (NFKC: ligatures, full-width letters, no-break
+    spaces). Letters of any script stay as they are.
     """
     if text is None:
         return ""

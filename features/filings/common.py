@@ -42,7 +42,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Tokenized parts: ``parts`` is a list of dicts with the file name and the counts of one part, in order."""
+    """Tokenized parts: ``parts`` is a list of dicts with the file name and the counts of one part,
+    in order.
+    """
 
     folder: Path
     settings: Settings
@@ -60,9 +62,10 @@ class Corpus:
 class Model:
     """What was learned from the filings before ``training_end``.
 
-    ``words``: frequent words, by frequency. ``bigrams`` and ``trigrams``: DataFrames with first, second (the parts
-    of a phrase), count, score, by the ids of their parts. ``vocabulary``: DataFrame with token and count, in the order
-    of the ids of the sequences, [pad] and [unknown] first.
+    ``words``: frequent words, by frequency. ``bigrams`` and ``trigrams``: DataFrames with first,
+    second (the parts of a phrase), count, score, by the ids of their parts. ``vocabulary``:
+    DataFrame with token and count, in the order of the ids of the sequences, [pad] and [unknown]
+    first.
     """
 
     training_end: str
@@ -89,7 +92,8 @@ def known(index, part_words):
 
 
 def dask_client(scheduler=None, workers=None):
-    """A Dask client: of the cluster at the address ``scheduler``, by default of local processes, one a core.
+    """A Dask client: of the cluster at the address ``scheduler``, by default of local processes,
+    one a core.
 
     Close it, or use it in ``with``.
     """
@@ -104,7 +108,9 @@ def dask_client(scheduler=None, workers=None):
 
 
 def stream(client, work, tasks, label, progress, *shared):
-    """``work(task, *shared)`` of each task, in order; at most two a worker are in flight, the next is not even read."""
+    """``work(task, *shared)`` of each task, in order; at most two a worker are in flight, the next
+    is not even read.
+    """
     shared = client.scatter(list(shared), broadcast=True, hash=False) if shared else []
     tasks, finished, place_of, done, first = (
         enumerate(tasks),

@@ -18,10 +18,12 @@ MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are fo
 
 
 def fit(corpus, training_end, client, progress=None):
-    """Phrases of two and three words, and the vocabulary, of the filings before ``training_end``; returns a Model.
+    """Phrases of two and three words, and the vocabulary, of the filings before ``training_end``;
+    returns a Model.
 
-    Pairs of adjacent words are counted, scored by gensim's NPMI (Bouma 2009) and joined where they pass; then a second
-    time, which joins a phrase and a word. Raises ValueError where no filing is before the date.
+    Pairs of adjacent words are counted, scored by gensim's NPMI (Bouma 2009) and joined where they
+    pass; then a second time, which joins a phrase and a word. Raises ValueError where no filing is
+    before the date.
     """
     end = pd.Timestamp(training_end)
     settings, names = corpus.settings, [part["file"] for part in corpus.parts]
@@ -68,7 +70,9 @@ def fit(corpus, training_end, client, progress=None):
 
 
 def _training(name, folder, end):
-    """Words and tokens of the filings of a part before ``end``: (words, tokens, sentence of each token)."""
+    """Words and tokens of the filings of a part before ``end``: (words, tokens, sentence of each
+    token).
+    """
     table = pq.read_table(folder / name, columns=["date_filed", "tokens", "lengths"])
     table = table.filter(pa.array(table["date_filed"].to_numpy() < end))
     tokens, lengths = (
@@ -84,7 +88,9 @@ def _count_words(name, folder, end):
 
 
 def _count_pairs(name, index, joined, folder, end):
-    """Keys and counts of pairs of adjacent tokens, the counts of the tokens, and how many there are in all."""
+    """Keys and counts of pairs of adjacent tokens, the counts of the tokens, and how many there are
+    in all.
+    """
     part_words, tokens, sentence = _training(name, folder, end)
     tokens, sentence, size = join(known(index, part_words)[tokens], sentence, len(index), joined)
     pair = (sentence[1:] == sentence[:-1]) & (tokens[1:] >= 0) & (tokens[:-1] >= 0)
@@ -101,7 +107,8 @@ def _count_tokens(name, index, joined, folder, end):
 
 
 def join(tokens, sentence, size, joined):
-    """Join adjacent pairs, from left to right, as gensim does; ``joined`` holds arrays (pairs, 2), one a round.
+    """Join adjacent pairs, from left to right, as gensim does; ``joined`` holds arrays (pairs, 2),
+    one a round.
 
     Returns (tokens, sentence, size): the first pair of a round gets the first free id.
     """
@@ -131,7 +138,9 @@ def join(tokens, sentence, size, joined):
 
 
 def _total(results):
-    """Sums of what ``_count_pairs`` returns for the parts; merged when as much is waiting as is there already."""
+    """Sums of what ``_count_pairs`` returns for the parts; merged when as much is waiting as is
+    there already.
+    """
     keys, counts = np.array([], dtype="int64"), np.array([], dtype="int64")
     waiting, size, total = [], 0, 0
     for part_keys, part_counts, part_size, part_total in results:
@@ -156,7 +165,9 @@ def _add_up(parts):
 
 
 def _phrases(counted, tokens, settings, words=None):
-    """The pairs that pass, as a DataFrame, by count; where ``words`` is given, one of the two must be a single word."""
+    """The pairs that pass, as a DataFrame, by count; where ``words`` is given, one of the two must
+    be a single word.
+    """
     keys, counts, size, total = counted
     keep = counts >= settings.min_count
     keys, counts = keys[keep], counts[keep]
@@ -188,6 +199,6 @@ def _write_model(model, path):
 
 
 def _read_model(path):
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     frames = [pd.DataFrame(content[name]) for name in ("bigrams", "trigrams", "vocabulary")]
     return Model(content["training_end"], content["words"], *frames)

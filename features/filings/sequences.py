@@ -21,10 +21,12 @@ COMMAND = "make notebooks NB=08"  # makes the sequences anew
 
 
 def encode(corpus, model, client, source=None, progress=None):
-    """Sequences of all filings, by the vocabulary of ``model``, and ``manifest.json``; returns the manifest.
+    """Sequences of all filings, by the vocabulary of ``model``, and ``manifest.json``; returns the
+    manifest.
 
-    One row a section, in the order of the input file: COLUMNS, the counts of what was left out, ``sequence`` (ids,
-    where 1 is an unknown word; empty for a section without a sentence) and ``sentences`` (the ids in each sentence).
+    One row a section, in the order of the input file: COLUMNS, the counts of what was left out,
+    ``sequence`` (ids, where 1 is an unknown word; empty for a section without a sentence) and
+    ``sentences`` (the ids in each sentence).
     """
     folder = corpus.folder.parent / "sequences"
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,9 @@ def _known_or_unknown(tokens, vocabulary):
 
 
 def _split_unknown(tokens, sentence, size, joined, ids):
-    """Phrases that are not in the vocabulary as their parts again, whose ids may be known; (tokens, sentence)."""
+    """Phrases that are not in the vocabulary as their parts again, whose ids may be known; (tokens,
+    sentence).
+    """
     parts = np.concatenate(joined)  # of the phrases, which follow the ``size`` words
     while len(at := np.flatnonzero((tokens >= size) & (ids[tokens] == UNKNOWN))):
         first, second = parts[tokens[at] - size].T
@@ -97,15 +101,16 @@ def read_manifest(folder=FOLDER):
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise DataError(f"{path} is not there: notebook 08 writes it, run: {COMMAND}")
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_sequences(training_end, folder=FOLDER, columns=None):
     """All rows that ``encode`` wrote, sorted by date_filed and ticker, as a DataFrame.
 
-    ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises DataError where a file is
-    absent, or where the sequences come from other filings than those in use now, or phrases and vocabulary from a
-    training period that does not end on the date ``training_end``.
+    ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises
+    DataError where a file is absent, or where the sequences come from other filings than those in
+    use now, or phrases and vocabulary from a training period that does not end on the date
+    ``training_end``.
     """
     manifest = read_manifest(folder)
     source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
@@ -113,7 +118,8 @@ def load_sequences(training_end, folder=FOLDER, columns=None):
     check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
     if pd.Timestamp(fitted) != pd.Timestamp(training_end):
         raise DataError(
-            f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but {training_end} is asked for; "
+            f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but "
+            f"{training_end} is asked for; "
             f"set TRAINING_END in notebook 08, then: {COMMAND}"
         )
     paths = [Path(folder) / "sequences" / part["sequences"] for part in manifest["parts"]]

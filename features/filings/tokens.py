@@ -30,8 +30,9 @@ PART_BYTES = 4_000_000  # of text; two parts a worker are in flight
 def _sentences(texts, settings):
     """Tokens of several texts as (words, tokens, lengths, owner, counts).
 
-    ``words`` is the list of distinct words, ``tokens`` their positions in the sentences that are kept, ``lengths`` the
-    words of each sentence, ``owner`` the text of each sentence, ``counts`` a dict of arrays, one value a text.
+    ``words`` is the list of distinct words, ``tokens`` their positions in the sentences that are
+    kept, ``lengths`` the words of each sentence, ``owner`` the text of each sentence, ``counts`` a
+    dict of arrays, one value a text.
     """
     index = defaultdict()
     index.default_factory = index.__len__
@@ -78,9 +79,9 @@ def tokenize(
 ):
     """Clean and split the column ``text`` of a Parquet file of filing sections; returns a Corpus.
 
-    Each row stays, also one without any text. A sentence with more numbers than words is a row of a table and is left
-    out; so is one shorter than ``settings.shortest`` words; what is left out is counted. Raises DataError where the
-    file is damaged or lacks a column.
+    Each row stays, also one without any text. A sentence with more numbers than words is a row of a
+    table and is left out; so is one shorter than ``settings.shortest`` words; what is left out is
+    counted. Raises DataError where the file is damaged or lacks a column.
     """
     folder = Path(folder) / "tokens"
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,9 @@ def tokenize(
 
 
 def _batches(path, part_bytes):
-    """Tables of about ``part_bytes`` of text, each row with its position in the file, read as a stream."""
+    """Tables of about ``part_bytes`` of text, each row with its position in the file, read as a
+    stream.
+    """
     try:
         file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
         waiting, size, first = [], 0, 0

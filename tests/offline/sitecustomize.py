@@ -1,4 +1,6 @@
-"""On PYTHONPATH while the notebooks are tested: a kernel that opens a connection beyond this machine fails."""
+"""On PYTHONPATH while the notebooks are tested: a kernel that opens a connection beyond this
+machine fails.
+"""
 
 import socket
 import sys
