@@ -15,10 +15,14 @@ NBVAL := $(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax --nbval-s
 FIRST := $(wildcard notebooks/02*.ipynb notebooks/08*.ipynb)
 REST := $(filter-out $(FIRST),$(sort $(wildcard notebooks/*.ipynb)))
 
-.PHONY: help env notebooks test check lab data refresh full bench lock clean
+# Environments beside the locked one: the site's, and the lowest and newest versions that pyproject.toml allows.
+SITE_ENV := build/site-env
+LINT_ENV := build/lint-env
+
+.PHONY: help env notebooks test check lab data refresh full bench site test-lowest test-newest lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: $(READY)  ## create or update the environment from requirements.lock
 
@@ -37,13 +41,17 @@ test: $(READY)  ## unit and property tests, checks of the notebooks, and nbval o
 	$(if $(FIRST),$(NBVAL) $(FIRST))
 	$(NBVAL) $(REST) tests
 
-check: $(READY)  ## rules, formatting, and the tests that are not slow: a minute or two
+check: $(READY) $(LINT_ENV)/ready  ## lint, schemas, and the tests without notebooks that are not marked slow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(LINT_ENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(LINT_ENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml \
+		.github/ISSUE_TEMPLATE/clarification.yml
+	$(LINT_ENV)/bin/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BUNDLED) $(BIN)/pytest $(XDIST) -m "not slow" tests
 
-lab: $(READY)  ## JupyterLab in notebooks/
-	$(BIN)/jupyter lab --notebook-dir notebooks
+lab: $(READY)  ## JupyterLab on copies of the notebooks in lab/
+	$(BIN)/python -m tools.lab
 
 data: $(READY)  ## download every data set from its live source into local/ (python -m data list shows them)
 	$(BIN)/python -m data download all
@@ -57,8 +65,22 @@ full: $(READY)  ## run on local data (RNN_TRADING_DATA or local/) and keep the s
 bench: $(READY)  ## timings, as ratios
 	$(BIN)/python -m tools.bench
 
+site: $(SITE_ENV)/ready  ## the notebooks as a website in build/site, from the outputs they hold
+	$(SITE_ENV)/bin/python -m tools.site
+
+build/%-env/ready: pyproject.toml
+	test -x build/$*-env/bin/python || $(PYTHON) -m venv build/$*-env
+	$(PYTHON) -m tools.group $* | xargs build/$*-env/bin/python -m pip install --quiet
+	touch $@
+
+test-lowest:  ## unit tests, 01 and 02 with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m tools.versions lowest
+
+test-newest:  ## the same with the newest versions
+	$(PYTHON) -m tools.versions newest
+
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --extra jax --extra test --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --extra data --extra run --extra jax --extra test --generate-hashes \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
 
 clean:  ## remove the environment and everything in build/

@@ -104,7 +104,8 @@ def truncate(sequences: list, length: int, keep: str = "both") -> list:
     """
     if keep not in ("first", "last", "both") or length < 1:
         raise ValueError(
-            f"keep must be first, last or both and length at least 1, given {keep!r} and {length}"
+            "keep must be one of first, last, both and length at least 1, "
+            f"given {keep!r} and {length}"
         )
     return [_cut(sequence, length, keep) for sequence in sequences]
 

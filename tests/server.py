@@ -38,8 +38,8 @@ def make_certificate(folder, hosts):
         check=True,
         capture_output=True,
     )
-    with open(path, "a") as file:
-        file.write((folder / "certificate.pem").read_text())
+    with open(path, "a", encoding="utf-8") as file:
+        file.write((folder / "certificate.pem").read_text(encoding="utf-8"))
     return path
 
 

@@ -365,7 +365,7 @@ def older_data(folder):
     for series in ("UMCSENT", "IPGMFN"):
         (folder / f"{series}.csv").write_bytes(fred_csv(series, months, np.full(500, 80.0)))
     (folder / "aclImdb_v1.tar.gz").write_bytes(tar_bytes(("aclImdb/old.txt", b"old")))
-    (folder / "glove.6B.100d.txt").write_text("old 0.1\n")
+    (folder / "glove.6B.100d.txt").write_text("old 0.1\n", encoding="utf-8")
     days = pd.date_range("2014-12-01", periods=30, unit="us")
     prices = [
         pd.DataFrame({"symbol": symbol, "date": days, "adj_close": 7.0, "volume": 1.0})
@@ -632,11 +632,11 @@ def fault_table(outcome):
 def test_readme_has_the_table_of_faults(outcome):
     """To renew the table: UPDATE_FAULTS=1 pytest tests/test_download.py"""
     begin, end = "<!-- faults: made by tests/test_download.py -->\n", "\n<!-- end of faults -->"
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     table, _, after = rest.partition(end)
     if os.environ.get("UPDATE_FAULTS"):
-        README.write_text(before + begin + fault_table(outcome) + end + after)
+        README.write_text(before + begin + fault_table(outcome) + end + after, encoding="utf-8")
     else:
         assert table == fault_table(outcome)
 
@@ -730,7 +730,7 @@ def test_next_run_goes_on_too(internet, local, naps):
         "glove.6B.50d.txt",
         "glove.download.json",
     ]
-    assert (local / "glove.6B.50d.txt").read_text() == vectors(50)
+    assert (local / "glove.6B.50d.txt").read_text(encoding="utf-8") == vectors(50)
 
 
 def test_server_without_ranges_makes_it_start_anew(internet, local, naps):
@@ -782,7 +782,9 @@ def test_own_zip_spares_the_download(internet, local):
     (local / "glove.6B.zip").write_bytes(ZIP)
     internet.log.clear()
     download("glove")
-    assert not internet.log and (local / "glove.6B.100d.txt").read_text() == vectors(100)
+    assert not internet.log and (local / "glove.6B.100d.txt").read_text(
+        encoding="utf-8"
+    ) == vectors(100)
     assert sorted(path.name for path in local.glob("glove.6B.*")) == [
         "glove.6B.100d.txt",
         "glove.6B.zip",
@@ -829,13 +831,13 @@ def test_downloaded_macro_series_are_read(internet, local):
     ],
 )
 def test_damaged_fred_file(local, text):
-    (local / "SP500.csv").write_text(text)
+    (local / "SP500.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="SP500.csv.*python -m data download sp500"):
         load_sp500()
 
 
 def test_prices_of_the_delisted_are_reported_and_not_padded(internet, local, capsys):
-    (local / "list.txt").write_text("AAPL\nGONE ENDED")
+    (local / "list.txt").write_text("AAPL\nGONE ENDED", encoding="utf-8")
     assert command_line.main(["download", "prices", "--tickers-file", str(local / "list.txt")]) == 0
     record = stored.read_record(local, "prices")
     printed = capsys.readouterr().out
@@ -1220,7 +1222,7 @@ def test_killed_download_leaves_nothing_in_the_way(internet, local):
 
 def test_commands(internet, local, capsys):
     assert command_line.main(["download", "sp500"]) == 0
-    (local / "glove.6B.50d.txt").write_text("own 1.0\n")
+    (local / "glove.6B.50d.txt").write_text("own 1.0\n", encoding="utf-8")
     assert command_line.main(["list"]) == 0
     listed = capsys.readouterr().out
     for text in (
@@ -1255,7 +1257,7 @@ def test_commands(internet, local, capsys):
 
 def test_damaged_record_is_named(internet, local, capsys):
     (local / "SP500.csv").write_bytes(fred_csv("SP500", DAYS, WALK))
-    (local / "sp500.download.json").write_text("{")
+    (local / "sp500.download.json").write_text("{", encoding="utf-8")
     for command in (["list"], ["remove", "sp500"]):
         assert command_line.main(command) == 1
         assert "sp500.download.json is damaged" in capsys.readouterr().err
@@ -1281,9 +1283,11 @@ def test_all_files_or_none(internet, local, source, limit):
 
 def test_removal_spares_a_file_changed_by_hand(internet, local):
     download("macro")
-    (local / "UMCSENT.csv").write_text("my own")
+    (local / "UMCSENT.csv").write_text("my own", encoding="utf-8")
     command_line.main(["remove", "macro"])
-    assert (local / "UMCSENT.csv").read_text() == "my own" and not (local / "IPGMFN.csv").exists()
+    assert (local / "UMCSENT.csv").read_text(encoding="utf-8") == "my own" and not (
+        local / "IPGMFN.csv"
+    ).exists()
 
 
 def test_command_reports_errors_and_interruptions(internet, local, naps, capsys):
@@ -1340,9 +1344,9 @@ def test_nothing_is_unpickled():
         *root.glob("tools/*.py"),
         *root.glob("notebooks/*.ipynb"),
     ]:
-        assert not re.search(r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text()), (
-            path.name
-        )
+        assert not re.search(
+            r"pickle|joblib\.load|torch\.load|safe_mode", path.read_text(encoding="utf-8")
+        ), path.name
 
 
 def test_nothing_downloaded_is_tracked_by_git():

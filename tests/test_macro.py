@@ -34,8 +34,10 @@ def fred(series, months=MONTHS, header="observation_date"):
 
 
 def write_pair(folder, sentiment, production=None):
-    (folder / "UMCSENT.csv").write_text(sentiment)
-    (folder / "IPGMFN.csv").write_text(fred("IPGMFN") if production is None else production)
+    (folder / "UMCSENT.csv").write_text(sentiment, encoding="utf-8")
+    (folder / "IPGMFN.csv").write_text(
+        fred("IPGMFN") if production is None else production, encoding="utf-8"
+    )
 
 
 def test_committed_csv_is_what_the_script_makes():
@@ -84,7 +86,7 @@ def test_fred_files(local, header, missing):
 
 def test_combined_file(local):
     table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": 99.5, "INDPRO": 1.0})
-    with gzip.open(local / "fred_monthly.csv.gz", "wt") as file:
+    with gzip.open(local / "fred_monthly.csv.gz", "wt", encoding="utf-8") as file:
         table.to_csv(file, index=False)
     assert (load_macro() == [80.5, 99.5]).all(axis=None)
 

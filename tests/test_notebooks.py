@@ -166,13 +166,17 @@ def test_deterministic_cells_are_checked(path):
 def test_scores_are_saved_under_the_name_of_the_notebook(path):
     assert any(f'save_scores("{path.stem}"' in cell.source for cell in code_cells(read(path)))
     assert (
-        json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text())["notebook"]
+        json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text(encoding="utf-8"))[
+            "notebook"
+        ]
         == path.stem
     )
 
 
 def test_source_line_is_that_of_the_committed_scores(path):
-    source = json.loads((ROOT / "results/bundled" / f"{path.stem}.json").read_text())["source"]
+    source = json.loads(
+        (ROOT / "results/bundled" / f"{path.stem}.json").read_text(encoding="utf-8")
+    )["source"]
     assert "(local)" not in source
     printed = "".join(
         output.get("text", "") for cell in code_cells(read(path)) for output in cell.outputs

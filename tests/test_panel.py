@@ -492,7 +492,7 @@ def test_permuted_names_tell_a_meaningful_embedding_from_a_random_one():
 def test_full_scores_come_from_the_same_notebooks():
     for path in (ROOT / "results" / "full").glob("0[34]_*.json"):
         full, bundled = (
-            json.loads((ROOT / "results" / kind / path.name).read_text())
+            json.loads((ROOT / "results" / kind / path.name).read_text(encoding="utf-8"))
             for kind in ("full", "bundled")
         )
         tasks = [

@@ -14,7 +14,7 @@ from scores import score_table, score_text
 from tools.readme import pages
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAMES = {"dask[distributed]": "dask"}
 
 
@@ -28,13 +28,14 @@ def requirement(text):
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    return dict(map(requirement, PROJECT["dependencies"] + extras["jax"] + extras["test"]))
+    groups = [extras[name] for name in ("data", "run", "jax", "test")]
+    return dict(map(requirement, sum(groups, PROJECT["dependencies"])))
 
 
 def conda():
     lines = re.findall(
         r"^ +- ([a-z][^:\n]*?)(?: +#.*)?$",
-        (ROOT / "environment.yml").read_text(),
+        (ROOT / "environment.yml").read_text(encoding="utf-8"),
         flags=re.MULTILINE,
     )
     return {
@@ -47,7 +48,9 @@ def conda():
 def locked():
     return dict(
         re.findall(
-            r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE
+            r"^([a-z0-9-]+)==(\S+)",
+            (ROOT / "requirements.lock").read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
         )
     )
 
@@ -64,7 +67,7 @@ def test_lock_has_every_direct_dependency():
 
 
 def test_lock_is_hashed_and_names_no_index():
-    text = (ROOT / "requirements.lock").read_text()
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     for block in re.split(r"\n(?=[a-z0-9])", text):
         assert "--hash=sha256:" in block, block
     assert not re.search(r"index|find-links|://", text)
@@ -74,7 +77,7 @@ def test_lock_is_hashed_and_names_no_index():
 def test_every_dependency_says_what_needs_it(file):
     lines = re.findall(
         r'^ +(?:- |")[a-z][a-z0-9-]*(?:\[\w+\])?[>=]=.*$',
-        (ROOT / file).read_text(),
+        (ROOT / file).read_text(encoding="utf-8"),
         flags=re.MULTILINE,
     )
     assert len(lines) > 20
@@ -104,7 +107,7 @@ def test_every_score_is_in_its_place_in_the_table():
 
 
 def test_every_notebook_is_in_the_readme():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"notebooks/{path.name}" in text
 
@@ -115,7 +118,7 @@ def test_every_notebook_is_in_the_readme():
     ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_score_files_follow_the_agreement(path):
-    result = json.loads(path.read_text())
+    result = json.loads(path.read_text(encoding="utf-8"))
     assert (
         set(result) == {"notebook", "source", "seconds", "peak_mb", "scores"}
         and result["notebook"] == path.stem
@@ -128,7 +131,7 @@ def test_score_files_follow_the_agreement(path):
 
 
 def test_make_help_lists_every_target():
-    text = (ROOT / "Makefile").read_text()
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[1].split())
     shown = subprocess.run(
         ["make", "--no-print-directory", "help"],

@@ -56,14 +56,14 @@ def test_order_copies_and_scoreboard(repository, monkeypatch, capsys):
     assert shown.index("02_writer  ") < shown.index("03_reader  ") and "0 to go" in shown
     assert "03_reader: 1 s, 1 MB, x (bundled)" in shown
     assert reader.read_bytes() == before
-    assert "from 02" in (runner.BUILD / "03_reader.ipynb").read_text()
-    assert "from 02" in (runner.BUILD / "03_reader.html").read_text()
+    assert "from 02" in (runner.BUILD / "03_reader.ipynb").read_text(encoding="utf-8")
+    assert "from 02" in (runner.BUILD / "03_reader.html").read_text(encoding="utf-8")
 
 
 def test_parameters_reach_the_notebook(repository, monkeypatch):
     repository("01_one", "EPOCHS = 1", "print(f'{EPOCHS} epochs')")
     run(monkeypatch, "run", "01", "--", "-p", "EPOCHS", "7")
-    assert "7 epochs" in (runner.BUILD / "01_one.ipynb").read_text()
+    assert "7 epochs" in (runner.BUILD / "01_one.ipynb").read_text(encoding="utf-8")
 
 
 def test_a_failure_shows_the_cell_and_the_error(repository, monkeypatch):
@@ -94,7 +94,10 @@ def test_refresh_keeps_outputs_and_nothing_of_the_machine(repository, monkeypatc
         notebook.metadata == {"language_info": {"name": "python"}}
         and notebook.cells[1].metadata == {}
     )
-    assert json.loads((runner.RESULTS / "bundled/01_one.json").read_text())["notebook"] == "01_one"
+    assert (
+        json.loads((runner.RESULTS / "bundled/01_one.json").read_text(encoding="utf-8"))["notebook"]
+        == "01_one"
+    )
 
 
 def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(

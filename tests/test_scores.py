@@ -204,7 +204,7 @@ def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "ROOT", tmp_path)
     rows = [scores.score("task", "model", "rmse", rng.normal(size=20), rng.normal(size=20))]
     scores.save_scores("99_none", "a source", rows)
-    saved = json.loads((tmp_path / "build/results/99_none.json").read_text())
+    saved = json.loads((tmp_path / "build/results/99_none.json").read_text(encoding="utf-8"))
     assert list(saved) == ["notebook", "source", "seconds", "peak_mb", "scores"]
     assert saved["scores"] == rows and list(rows[0]) == [
         "task",
@@ -218,7 +218,9 @@ def test_scores_are_saved_as_agreed(tmp_path, monkeypatch):
     assert saved["peak_mb"] > 10 and saved["seconds"] > 0
     with pytest.raises(ValueError, match="not JSON compliant"):
         scores.save_scores("99_none", "a source", [rows[0] | {"value": float("nan")}])
-    assert json.loads((tmp_path / "build/results/99_none.json").read_text()) == saved
+    assert (
+        json.loads((tmp_path / "build/results/99_none.json").read_text(encoding="utf-8")) == saved
+    )
 
 
 def test_score_table():

@@ -163,7 +163,7 @@ def test_damaged_archives(local, members, problem):
 
 def test_an_html_page_is_no_archive(local):
     path = local / "aclImdb_v1.tar.gz"
-    path.write_text("<html>404</html>")
+    path.write_text("<html>404</html>", encoding="utf-8")
     refused(data.load_imdb, path, "is not the whole archive")
 
 
@@ -189,7 +189,9 @@ def test_damaged_tables_of_reviews(tmp_path, content, problem):
 
 def test_rows_of_another_source_are_left_out(tmp_path):
     path = tmp_path / "reviews.csv"
-    path.write_text("text,label,source\na,1,imdb\nb,0,imdb\nc,1,rotten_tomatoes\n")
+    path.write_text(
+        "text,label,source\na,1,imdb\nb,0,imdb\nc,1,rotten_tomatoes\n", encoding="utf-8"
+    )
     assert read_reviews(path)["text"].tolist() == ["a", "b"]
 
 

@@ -9,6 +9,7 @@ full     the same as run on local data, then scores into results/full
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tools.readme import render
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
 NEEDS = {"03": "02", "04": "02", "09": "08"}  # a notebook that reads what another one writes
+STYLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
 GIB_EACH = 3  # memory to leave free for a notebook before another one starts
 
 
@@ -70,7 +72,7 @@ def start(path, parameters):
         str(NOTEBOOKS),
     ]
     options = ["--kernel", "python3", "--no-progress-bar", "--log-level", "ERROR", *parameters]
-    log = open(BUILD / f"{path.stem}.log", "w")
+    log = open(BUILD / f"{path.stem}.log", "w", encoding="utf-8")
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
 
 
@@ -131,7 +133,8 @@ def failure(run):
                 place = f"{run.source.name} failed in this cell"
                 seen = copy.relative_to(ROOT)
                 return f"\n{place}:\n\n{cell.source}\n\n{error}\n\nsee {seen}"
-    return f"\n{run.source.name} failed:\n{(BUILD / f'{run.source.stem}.log').read_text()[-2000:]}"
+    log = (BUILD / f"{run.source.stem}.log").read_text(encoding="utf-8")
+    return f"\n{run.source.name} failed:\n{log[-2000:]}"
 
 
 def write_html(path):
@@ -140,7 +143,7 @@ def write_html(path):
 
 
 def read_result(path):
-    return json.loads((BUILD / "results" / f"{path.stem}.json").read_text())
+    return json.loads((BUILD / "results" / f"{path.stem}.json").read_text(encoding="utf-8"))
 
 
 def scoreboard(paths):
@@ -167,7 +170,22 @@ def keep_outputs(path):
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.NotebookNode(tags=tags) if tags else nbformat.NotebookNode()
+    name_styles(notebook)
     nbformat.write(notebook, path)
+
+
+def name_styles(notebook):
+    """Number the styled tables, whose names pandas draws at random, so that outputs change only
+    with the tables.
+    """
+    known = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html")
+            if html:
+                output.data["text/html"] = re.sub(
+                    STYLE, lambda found: known.setdefault(found[0], f"T_{len(known):05x}"), html
+                )
 
 
 def main():

@@ -58,7 +58,7 @@ def write_record(folder, name, record):
         "files": files,
     }
     with whole_file(record_path(folder, name)) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
 
 
@@ -66,7 +66,7 @@ def read_record(folder, name):
     """The record of the last download, or None."""
     path = record_path(folder, name)
     try:
-        return json.loads(path.read_text()) if path.is_file() else None
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
         raise DownloadError(
             f"the record {path} is damaged ({error})", "delete it; the data themselves stay"

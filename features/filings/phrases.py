@@ -199,6 +199,6 @@ def _write_model(model, path):
 
 
 def _read_model(path):
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     frames = [pd.DataFrame(content[name]) for name in ("bigrams", "trigrams", "vocabulary")]
     return Model(content["training_end"], content["words"], *frames)

@@ -101,7 +101,7 @@ def read_manifest(folder=FOLDER):
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise DataError(f"{path} is not there: notebook 08 writes it, run: {COMMAND}")
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_sequences(training_end, folder=FOLDER, columns=None):

@@ -1,0 +1,158 @@
+"""What people expect of a repository: licence, workflows, forms, the first cell, copies for JupyterLab, the site."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from tools import hosted, lab, links, notebooks, site
+from tools.first_cell import TAGS, first_cell, repository
+from tools.group import project
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = [ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("fault", "clarification")]
+TARGETS = set(
+    re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+def read_yaml(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_licence_is_said_alike_everywhere():
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    citation = read_yaml(ROOT / "CITATION.cff")
+    owner = project()["authors"][0]["name"]
+    assert text.startswith("MIT License") and owner in text
+    assert project()["license"] == citation["license"] == "MIT"
+    assert citation["authors"] == [{"name": owner}] and citation["version"] == project()["version"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_have_the_shape_that_github_expects(path):
+    """Their whole schema is checked by make check."""
+    workflow = read_yaml(path)
+    assert set(workflow) <= {
+        "name",
+        True,
+        "permissions",
+        "concurrency",
+        "jobs",
+    }  # YAML reads "on" as True
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["runs-on"] and job["steps"]
+        for step in job["steps"]:
+            assert ("uses" in step) != ("run" in step)
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/none@v1"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_call_what_exists(path):
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= TARGETS
+    assert set(re.findall(r"target: ([a-z-]+)", text)) <= TARGETS
+    for module in re.findall(r"python -m (tools\.\w+)", text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+    for name in re.findall(r"tests/\w+\.py", text):
+        assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms(path):
+    form = read_yaml(path)
+    assert set(form) == {"name", "description", "labels", "body"}
+    identifiers = [part["id"] for part in form["body"]]
+    assert len(set(identifiers)) == len(identifiers)
+    for part in form["body"]:
+        assert part["type"] in ("input", "textarea", "dropdown") and part["attributes"]["label"]
+
+
+def test_devcontainer_uses_the_readmes_command():
+    path = ROOT / ".devcontainer" / "devcontainer.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["postCreateCommand"] == "make env"
+
+
+def test_first_cell_does_nothing_at_home(monkeypatch):
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    before = list(sys.path)
+    source = first_cell(repository())
+    assert repository() in source and TAGS == ["hide-input"]
+    # IPython's shell lines, which plain Python does not read, stand for a failure here.
+    plain = re.sub(r"^( *)!.*$", r"\1raise AssertionError", source, flags=re.MULTILINE)
+    exec(plain, {})
+    assert sys.path == before
+    assert max(map(len, source.splitlines())) <= 88
+
+
+def test_hosted_installs_only_what_is_missing():
+    present = {"tensorflow": "2.20.0", "scikit-learn": "1.6.1"}
+    needs = ["tensorflow>=2.20", "scikit_learn>=1.6", "dask[distributed]>=2026.1", "arch>=8"]
+    assert hosted.missing(needs, present) == ["dask[distributed]>=2026.1", "arch>=8"]
+
+
+def test_hosted_constrains_every_version_that_is_there(monkeypatch):
+    calls = []
+
+    def call(command):
+        constraints = Path(command[command.index("--constraint") + 1])
+        calls.append((command, constraints.read_text(encoding="utf-8").splitlines()))
+        return 0
+
+    monkeypatch.setattr(hosted, "present", lambda: {"numpy": "2.1.3", "torch": "2.8.0+cu126"})
+    monkeypatch.setattr(hosted, "needed", lambda: ["numpy>=2", "arch>=8"])
+    monkeypatch.setattr(hosted.subprocess, "call", call)
+    with pytest.raises(SystemExit):
+        hosted.install()
+    ((command, constraints),) = calls
+    assert command[-1] == "arch>=8" and "numpy>=2" not in command
+    assert constraints == ["numpy==2.1.3", "torch==2.8.0+cu126"]
+
+
+def test_lab_keeps_the_readers_copy(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    original = tmp_path / "notebooks" / "01_one.ipynb"
+    original.write_text("{}", encoding="utf-8")
+    assert lab.make_copies(tmp_path) == []
+    copy = tmp_path / "lab" / "01_one.ipynb"
+    copy.write_text("mine", encoding="utf-8")
+    lab.make_copies(tmp_path)
+    assert (
+        copy.read_text(encoding="utf-8") == "mine" and original.read_text(encoding="utf-8") == "{}"
+    )
+    assert "lab/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_refresh_numbers_the_styled_tables():
+    html = (
+        '<style>#T_1e5ee_row0 td {}</style><table id="T_1e5ee"></table><table id="T_abcde"></table>'
+    )
+    output = nbformat.v4.new_output("display_data", data={"text/html": html})
+    cell = nbformat.v4.new_code_cell("show()", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebooks.name_styles(notebook)
+    expected = html.replace("1e5ee", "00000").replace("abcde", "00001")
+    assert notebook.cells[0].outputs[0].data["text/html"] == expected
+
+
+def test_links_are_found_without_their_punctuation():
+    found = links.links({"a.md": "see (https://example.org/a) and https://example.org/b."})
+    assert set(found) == {"https://example.org/a", "https://example.org/b"}
+
+
+def test_landing_page_has_a_sentence_for_every_notebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "SOURCE", tmp_path)
+    (tmp_path / "figures").mkdir()
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    page = site.landing_page(paths)
+    for path in paths:
+        assert f"](notebooks/{path.name})" in page and f"notebooks/{path.stem}\n" in page
+    sections = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
+    assert len(sections) == len(paths) and all(len(text.strip()) > 40 for text in sections)

@@ -1,0 +1,41 @@
+"""JupyterLab on copies: ``python -m tools.lab``. JupyterLab saves a notebook as soon as it has been
+run.
+
+The copies lie in lab/, beside notebooks/, so that links from them lead to the same places. A copy
+that exists is
+kept: it holds what its reader has written.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def make_copies(root: Path = ROOT) -> list[Path]:
+    """Copy the notebooks of ``root`` that are not in lab/ yet; returns the copies whose original is
+    newer.
+    """
+    folder = root / "lab"
+    folder.mkdir(exist_ok=True)
+    outdated = []
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        copy = folder / path.name
+        if not copy.exists():
+            shutil.copyfile(path, copy)
+        elif path.stat().st_mtime > copy.stat().st_mtime:
+            outdated.append(copy)
+    return outdated
+
+
+def main() -> None:
+    for copy in make_copies():
+        print(f"lab/{copy.name} is older than its original; delete it to start from the new one")
+    command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(ROOT)]
+    sys.exit(subprocess.call([*command, "--LabApp.default_url=/lab/tree/lab", *sys.argv[1:]]))
+
+
+if __name__ == "__main__":
+    main()

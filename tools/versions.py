@@ -1,0 +1,47 @@
+"""Unit tests, 01 and 02 in an environment of its own: ``python -m tools.versions lowest|newest``.
+
+lowest   every direct dependency in the lowest version that pyproject.toml allows
+newest   every dependency in the newest version that exists
+
+Takes minutes and a package index. Standard library only; uv, which resolves, is installed into that
+environment.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESOLUTION = {"lowest": "lowest-direct", "newest": "highest"}
+EXTRAS = "data,run,jax,test"
+
+
+def python_of(folder: Path) -> Path:
+    """Interpreter of the environment in ``folder``."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or sys.argv[1] not in RESOLUTION:
+        sys.exit("say which versions: python -m tools.versions lowest|newest")
+    folder = ROOT / "build" / f"{sys.argv[1]}-env"
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = str(python_of(folder))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
+    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+    resolution = ["--resolution", RESOLUTION[sys.argv[1]]]
+    subprocess.run([*uv, *resolution, "--editable", f".[{EXTRAS}]"], cwd=ROOT, check=True)
+    bundled = {**os.environ, "RNN_TRADING_DATA": ""}
+    tests = [python, "-m", "pytest", "-m", "not slow", "-n", "auto", "tests"]
+    # The lock, and outputs to the last digit, are matters of the locked environment.
+    chosen = ["--ignore", "tests/test_notebooks.py", "--ignore", "tests/test_project.py"]
+    subprocess.run([*tests, *chosen], cwd=ROOT, env=bundled, check=True)
+    notebooks = [python, "-m", "tools.notebooks", "run", "01", "02"]
+    subprocess.run(notebooks, cwd=ROOT, env=bundled, check=True)
+
+
+if __name__ == "__main__":
+    main()
