@@ -11,7 +11,8 @@ from data.checks import ContractError, as_labels, check_texts
 from data.source import damaged
 
 NAMES = {"review": "text", "sentiment": "label"}
-RATING = re.compile(r"\d+_(\d+)\.txt")
+RATING = re.compile(r"(\d+)_(\d+)\.txt")
+FILM = re.compile(r"/title/tt(\d+)")
 
 
 def read_local_reviews(path: Path) -> pd.DataFrame:
@@ -26,31 +27,51 @@ def read_local_reviews(path: Path) -> pd.DataFrame:
         from data.imdb import read_archive
 
         return read_archive(path)
-    return read_table(path)
+    reviews = read_table(path)
+    if "film" not in reviews:
+        print(
+            f"{path.name} has no column film: texts about one thing may stand in several parts "
+            "and make the test look easier than it is"
+        )
+    return reviews
 
 
 def read_folder(folder: Path) -> pd.DataFrame:
-    """The labelled reviews of an unpacked ``aclImdb/``: train and test, pos and neg."""
+    """The labelled reviews of an unpacked ``aclImdb/``: train and test, pos and neg.
+
+    ``film`` comes from its lists of addresses, whose line n belongs to review n; None without them.
+    """
     rows = []
     for half in ("train", "test"):
         for sentiment, label in (("pos", 1), ("neg", 0)):
+            films = _films(folder / half / f"urls_{sentiment}.txt")
             for file in sorted((folder / half / sentiment).glob("*.txt")):
                 match = RATING.fullmatch(file.name)
-                if not match or (int(match[1]) >= 7) != bool(label):
+                if not match or (int(match[2]) >= 7) != bool(label):
                     raise damaged(
                         file, f"is filed as {sentiment}; needs a name such as 0_9.txt", "imdb"
                     )
                 try:
-                    rows.append((file.read_text(encoding="utf-8"), label, half))
+                    text = file.read_text(encoding="utf-8")
                 except UnicodeDecodeError as error:
                     raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
-    reviews = pd.DataFrame(rows, columns=["text", "label", "half"])
+                number = int(match[1])
+                film = films[number] if number < len(films) else None
+                rows.append((text, label, half, film))
+    reviews = pd.DataFrame(rows, columns=["text", "label", "half", "film"])
     found = reviews.groupby(["half", "label"]).size()
     if len(found) < 4:
         raise damaged(
             folder, f"needs pos and neg reviews under train and test, found {len(reviews)}", "imdb"
         )
     return reviews
+
+
+def _films(path: Path) -> list:
+    """The film of each line of a list of addresses, None where there is none."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    matches = [FILM.search(line) for line in lines]
+    return [match and "tt" + match[1].zfill(7) for match in matches]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -74,4 +95,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise damaged(
             path, f"has {fewest} different texts of one label, at least 13 are needed", "imdb"
         )
-    return pd.DataFrame({"text": texts, "label": labels})
+    reviews = pd.DataFrame({"text": texts, "label": labels})
+    if "film" in table:
+        reviews["film"] = table["film"].astype("string").astype(object).to_numpy()
+    return reviews

@@ -16,6 +16,7 @@ from data.__main__ import content
 from data.checks import as_days, flat_days, keep_possible, share_class
 from data.downloads import download, yahoo
 from data.filings import filings_file
+from data.own_reviews import read_local_reviews
 from data.source import ROOT
 from features.filing_returns import returns_after_filing
 from features.panel import check_prices, ranks_by_date, returns, suspect_ticks
@@ -407,6 +408,22 @@ def test_a_running_day_and_impossible_prices_of_yahoo_are_not_stored(local, monk
     assert list(panel.columns) == ["BRK-B"] and panel.index[-1] == DAYS[19]
     assert len(panel) == 19 and DAYS[3] not in panel.index
     assert "left out: BRK-B 2020-01-09: adj_close -1" in capsys.readouterr().out
+
+
+def test_films_of_own_reviews(local, capsys):
+    reviews(1, 0).to_csv(local / "reviews.csv", index=False)
+    assert "film" not in read_local_reviews(local / "reviews.csv")
+    assert "has no column film: texts about one thing may" in capsys.readouterr().out
+    reviews(1, 0).assign(film=7).to_csv(local / "reviews.csv", index=False)
+    assert set(read_local_reviews(local / "reviews.csv")["film"]) == {"7"}
+    assert capsys.readouterr().out == ""
+    for half in ("train", "test"):
+        for kind, rating in (("pos", 9), ("neg", 2)):
+            (local / "aclImdb" / half / kind).mkdir(parents=True)
+            (local / "aclImdb" / half / kind / f"1_{rating}.txt").write_text("text")
+            lines = "http://www.imdb.com/title/tt1/x\nhttp://www.imdb.com/title/tt0453418/x\n"
+            (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines)
+    assert list(read_local_reviews(local / "aclImdb")["film"]) == ["tt0453418"] * 4
 
 
 def test_share_classes_and_exchanges():
