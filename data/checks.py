@@ -152,6 +152,17 @@ def flat_days(prices: pd.DataFrame) -> pd.Series:
     return prices[PRICES].nunique(axis=1) == 1
 
 
+def thin_days(panel: pd.DataFrame) -> pd.Series:
+    """Days on which fewer than half of the stocks listed then have a price; True for these.
+
+    ``panel`` is days × tickers. A stock counts as listed from its first to its last price. Such
+    days come from a stock with another calendar, and every window over one of them is lost.
+    """
+    there = panel.notna()
+    listed = there.cummax() & there[::-1].cummax()[::-1]
+    return there.sum(axis=1) < 0.5 * listed.sum(axis=1)
+
+
 def as_tickers(values: Sequence, what: str = "ticker") -> pd.Series:
     """Tickers as text, also where they were numbers (0700 has to be text from the start to keep its
     zero).

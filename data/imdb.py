@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS, record
-from data.own_reviews import films_in, read_own_reviews
+from data.own_reviews import films_in, read_local_reviews
 from data.source import DataError, damaged, local_file
 
 COLUMNS = ["text", "label"]
@@ -49,7 +49,7 @@ def load_imdb() -> pd.DataFrame:
     if path := local_file(*dataset.files):
         own_texts = path.suffix == ".csv"
         packed = path.name.endswith(".tar.gz")
-        reviews = split_reviews(read_archive(path) if packed else read_own_reviews(path))
+        reviews = split_reviews(read_archive(path) if packed else read_local_reviews(path))
         licence = "your own copy" if own_texts else dataset.live_licence
         return record(reviews, "imdb", "local", path.name, licence, path)
     if not find_spec(dataset.carrier):

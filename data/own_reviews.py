@@ -11,22 +11,31 @@ from data.checks import ContractError, as_labels, check_texts
 from data.source import damaged
 
 NAMES = {"review": "text", "sentiment": "label"}
+RATING = re.compile(r"(\d+)_(\d+)\.txt")
 FILM = re.compile(r"/title/tt(\d+)")
-RATING = re.compile(r"\d+_(\d+)\.txt")
 
 
-def read_own_reviews(path: Path) -> pd.DataFrame:
+def read_local_reviews(path: Path) -> pd.DataFrame:
     """``text`` and ``label`` (0, 1) of a CSV or a folder; ``half`` and ``film`` where known.
 
     Raises DataError naming the file, the row, what was found and what is needed.
     """
     if path.is_dir():
         return read_folder(path)
-    return read_table(path)
+    reviews = read_table(path)
+    if "film" not in reviews:
+        print(
+            f"{path.name} has no column film: texts about one thing may stand in several parts "
+            "and make the test look easier than it is"
+        )
+    return reviews
 
 
 def read_folder(folder: Path) -> pd.DataFrame:
-    """The labelled reviews of an unpacked ``aclImdb/``: train and test, pos and neg."""
+    """The labelled reviews of an unpacked ``aclImdb/``: train and test, pos and neg.
+
+    ``film`` comes from its lists of addresses, whose line n belongs to review n; None without them.
+    """
     rows = []
     for half in ("train", "test"):
         for sentiment, label in (("pos", 1), ("neg", 0)):
@@ -35,16 +44,15 @@ def read_folder(folder: Path) -> pd.DataFrame:
             films = films_in(addresses.read_text(encoding="utf-8").splitlines() if there else [])
             for file in sorted((folder / half / sentiment).glob("*.txt")):
                 match = RATING.fullmatch(file.name)
-                if not match or (int(match[1]) >= 7) != bool(label):
+                if not match or (int(match[2]) >= 7) != bool(label):
                     raise damaged(
                         file, f"is filed as {sentiment}; needs a name such as 0_9.txt", "imdb"
                     )
                 try:
                     text = file.read_text(encoding="utf-8")
-                    film = films.get(int(file.name.partition("_")[0]))
-                    rows.append((text, label, half, film))
                 except UnicodeDecodeError as error:
                     raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
+                rows.append((text, label, half, films.get(int(match[1]))))
     reviews = pd.DataFrame(rows, columns=["text", "label", "half", "film"])
     found = reviews.groupby(["half", "label"]).size()
     if len(found) < 4:
@@ -52,6 +60,15 @@ def read_folder(folder: Path) -> pd.DataFrame:
             folder, f"needs pos and neg reviews under train and test, found {len(reviews)}", "imdb"
         )
     return reviews
+
+
+def films_in(lines: list[str]) -> dict[int, str]:
+    """Film by number of the review: line n of a list of addresses belongs to review n."""
+    films = {}
+    for number, line in enumerate(lines):
+        if match := FILM.search(line):
+            films[number] = "tt" + match[1].zfill(7)
+    return films
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -75,16 +92,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise damaged(
             path, f"has {fewest} different texts of one label, at least 13 are needed", "imdb"
         )
-    kept = {"text": texts, "label": labels}
+    reviews = pd.DataFrame({"text": texts, "label": labels})
     if "film" in table:
-        kept["film"] = table["film"].astype("string").astype(object)
-    return pd.DataFrame(kept)
-
-
-def films_in(lines: list[str]) -> dict[int, str]:
-    """Film by number of the review: line n of a list of addresses belongs to review n."""
-    films = {}
-    for number, line in enumerate(lines):
-        if match := FILM.search(line):
-            films[number] = "tt" + match[1].zfill(7)
-    return films
+        reviews["film"] = table["film"].astype("string").astype(object).to_numpy()
+    return reviews

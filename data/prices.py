@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data.catalog import DATASETS, record
-from data.checks import ContractError, as_days, as_tickers, impossible_prices
+from data.checks import ContractError, as_days, as_tickers, impossible_prices, thin_days
 from data.source import DataError, damaged, local_file
 from data.tables import long_rows, read_any
 
@@ -25,7 +25,9 @@ def load_stock_prices(field="adj_close"):
     dataset = DATASETS["prices"]
     if path := local_file(*dataset.files):
         panel = _read_local(path, field)
-        return record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
+        record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
+        _tell_thin_days(panel, path)
+        return panel
     if field != "adj_close":
         raise DataError(
             f"the bundled stock prices have no {field!r}, only 'adj_close'; get a panel with: "
@@ -45,6 +47,19 @@ def load_stock_prices(field="adj_close"):
         path,
         panel.index,
     )
+
+
+def _tell_thin_days(panel, path):
+    """Say which days only a few stocks know: one foreign calendar takes windows from everyone."""
+    thin = thin_days(panel)
+    if thin.any():
+        day = thin.idxmax()
+        traded = ", ".join(panel.columns[panel.loc[day].notna()][:5])
+        print(
+            f"{path.name}: on {thin.sum():,} of {len(thin):,} days fewer than half of the stocks "
+            f"have a price, the first is {day:%Y-%m-%d} (only {traded}): another calendar? No "
+            "window can span such a day"
+        )
 
 
 def _read_local(path, field):

@@ -125,7 +125,8 @@ def returns(prices, suspect=None):
     change = prices.pct_change(fill_method=None)
     if suspect is None:
         return change
-    period = prices.index.searchsorted(suspect.index)  # the row whose period contains each tick
+    rows, ticks = prices.index.normalize(), suspect.index.normalize()  # days meet days
+    period = rows.searchsorted(ticks)  # the row whose period contains each tick
     inside = period < len(prices)
     bad = (
         suspect[inside]

@@ -13,12 +13,14 @@ import pytest
 import data
 import scores
 import utils
+from data.__main__ import content
 from data.checks import as_days, flat_days, keep_possible, share_class
-from data.downloads import yahoo
+from data.downloads import download, yahoo
 from data.filings import filings_file
+from data.own_reviews import read_local_reviews
 from data.source import ROOT
 from features.filing_returns import returns_after_filing
-from features.panel import check_prices, ranks_by_date, suspect_ticks
+from features.panel import check_prices, ranks_by_date, returns, suspect_ticks
 from features.words import batches_by_length, tokenize
 
 PAGE = ROOT / "docs" / "own-data.md"
@@ -359,6 +361,70 @@ def test_the_running_day_is_that_of_the_exchange(monkeypatch):
     monkeypatch.setattr(yahoo, "datetime", Clock)
     assert str(yahoo.running_day("America/New_York")) == "2020-01-07"
     assert str(yahoo.running_day("Australia/Sydney")) == "2020-01-08"
+
+
+def test_a_foreign_calendar_is_told(local, capsys):
+    foreign = pd.DataFrame({"symbol": "T", "date": DAYS + pd.Timedelta(days=1), "adj_close": 1.0})
+    rows = pd.concat([P, foreign])
+    rows.to_parquet(local / "stock_prices.parquet")
+    data.load_stock_prices()
+    assert "the first is 2020-01-11 (only T): another calendar?" in capsys.readouterr().out
+    P.to_parquet(local / "stock_prices.parquet")
+    data.load_stock_prices()
+    assert "calendar" not in capsys.readouterr().out
+
+
+def test_suspect_days_meet_the_days_of_prices():
+    prices = pd.DataFrame({"A": CLOSE}, DAYS)
+    suspect = pd.DataFrame({"A": np.arange(30) == 5}, DAYS + pd.Timedelta("16h"))
+    change = returns(prices, suspect)["A"]
+    assert list(np.flatnonzero(change.isna())) == [0, 5]
+
+
+def test_the_list_survives_filings_without_rows(local):
+    F[:0].to_parquet(local / "filings_10k.parquet")
+    assert "has no rows" in content(data.DATASETS["filings"])
+
+
+def test_a_running_day_and_impossible_prices_of_yahoo_are_not_stored(local, monkeypatch, capsys):
+    """What yfinance hands over: a day that goes on, and a negative adjusted close."""
+    stamps = DAYS.tz_localize("America/New_York")
+    answer = pd.DataFrame({"Adj Close": CLOSE, "Close": CLOSE, "Volume": 1.0}, stamps)
+    answer.iloc[3, 0] = -1.0
+    asked = {}
+
+    class Ticker:
+        def __init__(self, ticker, session):
+            self.ticker = ticker
+
+        def history(self, **options):
+            asked[self.ticker] = options["end"]
+            return answer
+
+    monkeypatch.setattr(yahoo.yfinance, "Ticker", Ticker)
+    monkeypatch.setattr(yahoo, "running_day", lambda zone: DAYS[20].date())
+    download("prices", tickers=["brk.b"])
+    panel = data.load_stock_prices()
+    assert asked == {"BRK-B": str(DAYS[20].date())}
+    assert list(panel.columns) == ["BRK-B"] and panel.index[-1] == DAYS[19]
+    assert len(panel) == 19 and DAYS[3] not in panel.index
+    assert "left out: BRK-B 2020-01-09: adj_close -1" in capsys.readouterr().out
+
+
+def test_films_of_own_reviews(local, capsys):
+    reviews(1, 0).to_csv(local / "reviews.csv", index=False)
+    assert "film" not in read_local_reviews(local / "reviews.csv")
+    assert "has no column film: texts about one thing may" in capsys.readouterr().out
+    reviews(1, 0).assign(film=7).to_csv(local / "reviews.csv", index=False)
+    assert set(read_local_reviews(local / "reviews.csv")["film"]) == {"7"}
+    assert capsys.readouterr().out == ""
+    for half in ("train", "test"):
+        for kind, rating in (("pos", 9), ("neg", 2)):
+            (local / "aclImdb" / half / kind).mkdir(parents=True)
+            (local / "aclImdb" / half / kind / f"1_{rating}.txt").write_text("text")
+            lines = "http://www.imdb.com/title/tt1/x\nhttp://www.imdb.com/title/tt0453418/x\n"
+            (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines)
+    assert list(read_local_reviews(local / "aclImdb")["film"]) == ["tt0453418"] * 4
 
 
 def test_share_classes_and_exchanges():
