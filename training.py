@@ -5,9 +5,12 @@ Import this module before ``keras``: TensorFlow logs while it is imported, whate
 TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442), and here that chatter is dropped.
 """
 
+import importlib
 import json
 import logging
 import os
+import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from data.files import whole_file
+from data.source import ROOT
+from features.problems import Forecaster, Problem
 from features.reviews import LogCountRatios
 from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
 
@@ -413,3 +418,153 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
         outputs.append(copy(inputs))
     mean = outputs[0] if len(outputs) == 1 else keras.layers.Average()(outputs)
     return keras.Model(inputs, mean)
+
+
+XLA_FROM = 100  # steps of a sequence from which compiling a small model on a CPU pays
+
+
+class WrongShape(ValueError):
+    """A model that cannot be used for a Problem; the message says what is needed."""
+
+
+def load_builder(name: str) -> Callable[[object], keras.Model]:
+    """The function that "module:function" names; the module lies in notebooks/, or beside this one.
+
+    Raises ValueError where the text is no such name, or names nothing that can be called.
+    """
+    module, colon, function = name.partition(":")
+    if not (module and colon and function):
+        raise ValueError(f"a model is named as module:function, given {name!r}")
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise ValueError(f"{name!r} is no function but a {type(found).__name__}")
+    return found
+
+
+def checked(build: Callable, steps: int, features: int) -> keras.Model:
+    """``build(inputs)``, if it is a model of one number for each sequence (steps, features).
+
+    Raises WrongShape with one sentence that says what came back and what is needed.
+    """
+    inputs = keras.Input((steps, features))
+    model = build(inputs)
+    needs = f"build(inputs) must return keras.Model(inputs, outputs) for inputs {inputs.shape}"
+    if not isinstance(model, keras.Model):
+        raise WrongShape(f"{needs}, given a {type(model).__name__}")
+    if model.input_shape != inputs.shape:
+        raise WrongShape(f"{needs}, given a model that reads {model.input_shape}")
+    if model.output_shape != (None, 1):
+        hint = "take the last step or the mean of all, then" if len(model.output_shape) > 2 else ""
+        raise WrongShape(
+            f"one number for each sequence is needed, outputs of shape (None, 1), given "
+            f"{model.output_shape}: end with {hint} layers.Dense(1)".replace("  ", " ")
+        )
+    return model
+
+
+def network_for(
+    build: Callable, problem: Problem, updates: int, rate: float = 0.003, width: int = 32
+) -> keras.Model:
+    """A compiled model for a Problem around ``build(inputs) -> keras.Model``.
+
+    ``build`` sees sequences of numbers (steps, features) and returns one number, without an
+    activation: the forecast, or the log odds of class 1. Words are turned into vectors of
+    ``width`` numbers before, which are learned. Adam, the rate falls to zero over ``updates``.
+
+    Raises WrongShape as ``checked``.
+    """
+    features = width if problem.words else problem.X.shape[2]
+    model = checked(build, problem.X.shape[1], features)
+    if problem.words:
+        words = keras.Input(problem.X.shape[1:], dtype="int32")
+        vectors = keras.layers.Embedding(problem.words, width)(words)
+        vectors = keras.layers.SpatialDropout1D(0.3)(vectors)
+        model = keras.Model(words, model(vectors))
+    falling = keras.optimizers.schedules.CosineDecay(rate, updates)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True) if problem.is_class else "mse"
+    optimizer = keras.optimizers.Adam(falling, global_clipnorm=1.0)
+    long = problem.X.shape[1] >= XLA_FROM
+    model.compile(optimizer, loss, jit_compile=True if long else "auto")
+    return model
+
+
+def fit_network(
+    name: str, build: Callable, problem: Problem, seeds: Iterable[int], updates: int = 300
+) -> Forecaster:
+    """Train ``build(inputs) -> keras.Model`` on a Problem; the forecast is the mean of the seeds.
+
+    About ``updates`` steps, in whole passes over the training part; the weights are those of the
+    pass that is best on validation. The test part is not touched.
+
+    Raises WrongShape as ``checked``.
+    """
+    X, y = problem.part("train")
+    epochs = max(1, round(updates * problem.batch / len(X)))
+    steps, seconds = epochs * -(-len(X) // problem.batch), []
+
+    def fit(model, seed):
+        best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
+        began = time.perf_counter()
+        history = model.fit(
+            X,
+            y,
+            batch_size=problem.batch,
+            epochs=epochs,
+            validation_data=problem.part("validation"),
+            validation_batch_size=512,
+            callbacks=[best],
+            verbose=0,
+        )
+        seconds.append(time.perf_counter() - began)
+        return history
+
+    model, weights, histories = fit_over_seeds(
+        lambda: network_for(build, problem, steps), fit, seeds
+    )
+
+    def predict(rows):
+        return predict_over_seeds(model, weights, rows, batch_size=512).mean(axis=0)
+
+    return Forecaster(name, problem, predict, model.count_params(), min(seconds), histories)
+
+
+def fit_everywhere(
+    name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
+) -> list[Forecaster]:
+    """``fit_network`` on each of the problems; all shapes are checked before anything is trained."""
+    for problem in problems:
+        network_for(build, problem, updates)
+    return [fit_network(name, build, problem, seeds, updates) for problem in problems]
+
+
+def seconds_by_length(
+    build: Callable,
+    lengths: Iterable[int],
+    sequences: int = 128,
+    features: int = 8,
+    batch: int = 32,
+) -> dict[int, float]:
+    """Seconds that training ``build(inputs) -> keras.Model`` takes for a pass over random
+    sequences.
+
+    One entry a length, compiled by XLA, the better of two passes after one that compiles.
+    """
+    found = {}
+    for steps in lengths:
+        rng = np.random.default_rng(steps)
+        X = rng.normal(size=(sequences, steps, features)).astype("float32")
+        y = X[:, -1, :1]
+        model = checked(build, steps, features)
+        model.compile("adam", "mse", jit_compile=True)
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            model.fit(X, y, batch_size=batch, verbose=0)
+            times.append(time.perf_counter() - began)
+        found[steps] = min(times[1:])
+    return found
