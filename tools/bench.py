@@ -2,8 +2,8 @@
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against
 Keras' own windowing over the same panel, and against the row-by-row loop people write, on a slice
-small enough to finish; the network of notebook 03 against PyTorch; and how fast filings become
-sequences.
+small enough to finish; lazy windows against windows in memory; the network of notebook 03 against
+PyTorch; and how fast filings become sequences.
 """
 
 import statistics
@@ -17,6 +17,7 @@ import pandas as pd
 import utils
 from tools.bench_filings import bench_filings
 from tools.bench_lstm import bench_lstm
+from tools.bench_panel import bench_growth, bench_lazy_windows
 
 TICKERS, WEEKS, STEPS = 2489, 522, 52
 
@@ -114,5 +115,7 @@ if __name__ == "__main__":
 
     bench_windows()
     bench_rivals()
+    bench_lazy_windows()
+    bench_growth()
     bench_lstm()
     bench_filings()

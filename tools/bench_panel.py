@@ -1,0 +1,85 @@
+"""Lazy windows of a panel against windows in memory: time of an epoch, memory as stocks grow."""
+
+import time
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from features.dataset import LazyWindows
+
+WEEKS, FEATURES, BATCH = 26, 5, 512
+
+
+def panel_and_samples(stocks: int, weeks: int) -> tuple[dict, np.ndarray, pd.Categorical]:
+    """Random frames, weeks × stocks, and the samples of stocks that are listed and delisted at
+    random.
+    """
+    generator = np.random.default_rng(0)
+    dates = pd.date_range("1975-01-03", periods=weeks, freq="W-FRI")
+    names = [f"T{number}" for number in range(stocks)]
+    panel = {}
+    for feature in range(FEATURES):
+        values = generator.standard_normal((weeks, stocks), dtype="float32")
+        panel[f"f{feature}"] = pd.DataFrame(values, dates, names, copy=False)
+    first = generator.integers(WEEKS - 1, weeks, stocks)
+    life = generator.exponential(weeks / 4, stocks).astype(int) + 1
+    listed = np.arange(weeks)[:, None]
+    end, stock = np.nonzero((listed >= first) & (listed < first + life))
+    ticker = pd.Categorical.from_codes(stock.astype("int32"), names)
+    return panel, dates.to_numpy()[end], ticker
+
+
+def epoch(model, inputs: dict, targets: dict, weights: list) -> float:
+    """Seconds of one epoch of ``model``, from the same weights and in the same order."""
+    import training
+
+    model.set_weights(weights)
+    data = training.WindowBatches(inputs, targets, batch_size=BATCH, seed=0)
+    start = time.perf_counter()
+    model.fit(data, verbose=0)
+    return time.perf_counter() - start
+
+
+def bench_lazy_windows(stocks: int = 200, weeks: int = 1500, repetitions: int = 5) -> None:
+    """Print the time of an epoch on lazy windows by that on windows in memory."""
+    import keras
+
+    panel, ends, ticker = panel_and_samples(stocks, weeks)
+    lazy = LazyWindows(panel, ends, ticker, WEEKS)
+    past = keras.Input((WEEKS, FEATURES), name="past")
+    output = keras.layers.Dense(1, name="next")(keras.layers.LSTM(16)(past))
+    model = keras.Model({"past": past}, {"next": output})
+    model.compile("sgd", loss="mse")
+    target = {"next": np.zeros(len(lazy), dtype="float32")}
+    run = partial(epoch, model, targets=target, weights=model.get_weights())
+    in_memory = {"past": lazy[:]}
+    run({"past": lazy})  # compiles
+    ratios = [run({"past": lazy}) / run(in_memory) for _ in range(repetitions)]
+    print(f"lazy windows, {len(lazy):,} samples of {WEEKS} × {FEATURES}: an epoch takes", end=" ")
+    print(f"{np.median(ratios):.2f} × as long as on windows in memory")
+
+
+def bench_growth(sizes: tuple = (500, 5_000, 25_000), weeks: int = 2600) -> None:
+    """Print memory and time of lazy windows as the number of stocks grows."""
+    for stocks in sizes:
+        panel, ends, ticker = panel_and_samples(stocks, weeks)
+        size = sum(frame.size * 4 for frame in panel.values())
+        tracemalloc.start()
+        start = time.perf_counter()
+        lazy = LazyWindows(panel, ends, ticker, WEEKS)
+        seconds = time.perf_counter() - start
+        rows = np.random.default_rng(0).permutation(len(lazy))[: 200 * BATCH]
+        start = time.perf_counter()
+        for first in range(0, len(rows), BATCH):
+            lazy[rows[first : first + BATCH]]
+        batch = 1000 * (time.perf_counter() - start) / 200
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        windows = len(lazy) * WEEKS * FEATURES * 4
+        print(
+            f"{stocks:,} stocks, {len(lazy):,} samples: {peak / size:.1f} × the panel of "
+            f"{size / 2**20:,.0f} MiB at the peak, {peak / windows:.2f} × the windows; "
+            f"made in {seconds:.1f} s, a batch of {BATCH} in {batch:.1f} ms"
+        )
