@@ -217,11 +217,14 @@ def soft_labels(logits: list[np.ndarray], known: np.ndarray, labels: np.ndarray)
     return soft
 
 
-def fit_soft(features: sparse.csr_matrix, labels: np.ndarray, C: float = 10) -> LogisticRegression:
+def fit_soft(
+    features: sparse.csr_matrix | np.ndarray, labels: np.ndarray, C: float = 10
+) -> LogisticRegression:
     """A logistic regression on labels between 0 and 1, (texts,), or 0 and 1 themselves.
 
     A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
     """
+    features = sparse.csr_matrix(features)
     both = sparse.vstack([features, features]).tocsr()
     target = np.repeat([1, 0], features.shape[0])
     weights = np.concatenate([labels, 1 - np.asarray(labels)])

@@ -32,7 +32,7 @@ HEADLINES = {
     "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
-    "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
+    "06": ("review_sentiment", "auc", "network", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
     "09": ("week_after_filing", "ic", "GRU over blocks", "TF-IDF and ridge"),
 }
