@@ -15,6 +15,7 @@ from features.filing_blocks import (
     sentence_blocks,
     word_vectors,
 )
+from features.filing_returns import returns_after_filing
 from features.filing_scores import (
     judge,
     judge_with_interval,
@@ -265,3 +266,32 @@ def test_a_sentence_is_a_block_with_padding_at_the_end():
     blocks = sentence_blocks([["orders improved", "orders"], ["new"]], known)
     assert blocks.tolist() == [[[2, 3], [2, 0]], [[1, 0], [0, 0]]]
     assert not refused_by_cudnn((blocks != 0).any(axis=-1))
+
+
+# -------------------------------------------------------------- what would have gone wrong, in 09
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_early_entry_and_a_time_of_day_pretend_skill(seed):
+    """Both buy before the reaction of the market to the text, and rank it better than can be."""
+    sections, prices = synthetic_filings(60, 10, seed=seed)
+    words = sections["text"].str.split()
+    tone = words.map(lambda text: sum((word in GOOD) - (word in BAD) for word in text))
+    tone = (tone / words.str.len()).to_numpy()
+    stamped = prices.set_axis(prices.index + pd.Timedelta("16h"))
+    entries = {
+        "honest": returns_after_filing(sections, prices),
+        "early": returns_after_filing(sections, prices, delay=0),
+        "stamped": returns_after_filing(sections, stamped),
+    }
+    found = {}
+    for name, after in entries.items():
+        found[name] = judge("return", after["excess"].fillna(0), tone, sections["date_filed"])
+    assert min(found["early"], found["stamped"]) > found["honest"] + 0.05
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_filtering_by_outcome_makes_a_profit_out_of_nothing(seed):
+    sections, prices = synthetic_filings(60, 10, effect=0, seed=seed)
+    raw = returns_after_filing(sections, prices)["raw"].dropna()
+    assert raw[raw > -0.05].mean() > raw.mean() + 0.005
