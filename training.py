@@ -536,7 +536,7 @@ def fit_network(
 def fit_everywhere(
     name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
 ) -> list[Forecaster]:
-    """``fit_network`` on each of the problems; all shapes are checked before anything is trained."""
+    """``fit_network`` on each of the problems; shapes are checked before anything is trained."""
     for problem in problems:
         network_for(build, problem, updates)
     return [fit_network(name, build, problem, seeds, updates) for problem in problems]
