@@ -1,4 +1,4 @@
-"""What came after the recurrent cell, as Keras layers: convolution, attention, parallel recurrences.
+"""What came after the recurrent cell, as Keras layers: convolution, attention, parallel recurrence.
 
 All layers read sequences (samples, steps, features) and return the state of each step, (samples,
 steps, units), or of the last one, (samples, units). They are registered, so that a saved model

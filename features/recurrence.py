@@ -17,7 +17,7 @@ def largest_difference(
     features: int = 3,
     seed: int = 0,
 ) -> float:
-    """Largest absolute difference between a layer with random weights and ``function(X, *weights)``.
+    """Largest difference between a layer with random weights and ``function(X, *weights)``.
 
     The layer returns sequences; both read random X (samples, steps, features).
     """
@@ -53,9 +53,7 @@ def keras_gradients(
     A step of plain gradient descent with rate 1 subtracts the gradient, so it can be read off.
     ``clipping`` holds options of the optimizer, such as ``global_clipnorm=1.0``.
     """
-    model.compile(
-        keras.optimizers.SGD(learning_rate=1.0, **clipping), loss="mse", run_eagerly=True
-    )
+    model.compile(keras.optimizers.SGD(learning_rate=1.0, **clipping), loss="mse", run_eagerly=True)
     before = model.get_weights()
     model.train_on_batch(X, Y)
     return [old - new for old, new in zip(before, model.get_weights())]
@@ -126,9 +124,7 @@ def fit_adding_problem(
         while True:
             yield adding_problem(batch, length, rng)
 
-    run = model.fit(
-        batches(), steps_per_epoch=50, epochs=updates // 50, shuffle=False, verbose=0
-    )
+    run = model.fit(batches(), steps_per_epoch=50, epochs=updates // 50, shuffle=False, verbose=0)
     return run.history["loss"]
 
 

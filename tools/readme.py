@@ -25,6 +25,7 @@ QUESTIONS = {
     "07": "When do word vectors from elsewhere help?",
     "08": "How do filings become sequences, at any size?",
     "09": "Does the text of a filing tell anything about what follows?",
+    "10": "When is it worth leaving recurrence: convolution, attention, your own model?",
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
@@ -35,6 +36,7 @@ HEADLINES = {
     "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
     "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
+    "10": ("next_day_volatility", "r2", "GRU", "linear"),
 }
 
 
