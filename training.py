@@ -536,7 +536,7 @@ def fit_network(
 def fit_everywhere(
     name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
 ) -> list[Forecaster]:
-    """``fit_network`` on each of the problems; shapes are checked before anything is trained."""
+    """``fit_network`` on each problem; all shapes are checked before anything is trained."""
     for problem in problems:
         network_for(build, problem, updates)
     return [fit_network(name, build, problem, seeds, updates) for problem in problems]
@@ -549,8 +549,7 @@ def seconds_by_length(
     features: int = 8,
     batch: int = 32,
 ) -> dict[int, float]:
-    """Seconds that training ``build(inputs) -> keras.Model`` takes for a pass over random
-    sequences.
+    """Seconds to train ``build(inputs) -> keras.Model`` for a pass over random sequences.
 
     One entry a length, compiled by XLA, the better of two passes after one that compiles.
     """

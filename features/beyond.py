@@ -1,5 +1,4 @@
-"""What came after the recurrent cell, as Keras layers: convolution, attention, parallel
-recurrences.
+"""What came after the recurrent cell, as Keras layers: convolution, attention, parallel recurrence.
 
 All layers read sequences (samples, steps, features) and return the state of each step, (samples,
 steps, units), or of the last one, (samples, units). They are registered, so that a saved model
@@ -86,8 +85,8 @@ class _Sequence(layers.Layer):
 class MinGRU(_Sequence):
     """The GRU whose gate does not read the state (Feng et al. 2024, "Were RNNs all we needed?").
 
-    With z_t = σ(x_t W_z + b_z) and h̃_t = x_t W_h + b_h the state h_t = (1 − z_t) h_{t−1} + z_t
-    h̃_t is linear in h_{t−1}, so that all steps can be computed at once; ``way`` says how, see
+    With z_t = σ(x_t W_z + b_z) and h̃_t = x_t W_h + b_h the state h_t = (1 − z_t) h_{t−1} + z_t h̃_t
+    is linear in h_{t−1}, so that all steps can be computed at once; ``way`` says how, see
     ``linear_recurrence``. Raises ValueError where the number of steps is left open.
     """
 

@@ -319,7 +319,7 @@ def score_row_of(fitted: Forecaster, part: str = "test") -> dict:
 def difference_from(
     fitted: Forecaster, other: Forecaster, part: str = "test"
 ) -> tuple[float, float, float]:
-    """Metric less that of the other model on the same samples, resampled together."""
+    """Metric less that of the other model, and its interval; samples are resampled together."""
     problem = fitted.problem
     forecasts = fitted.forecast(part), other.forecast(part)
     actual = problem.part(part)[1]

@@ -78,6 +78,7 @@ def wide(inputs):
     return keras.Model(inputs, layers.Dense(1)(layers.GlobalMaxPooling1D()(states)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [mean_of_all, flat, wide])
 def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
     kinds = [toy(), toy(is_class=False), toy(words=True)]
@@ -87,6 +88,7 @@ def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
         assert row["low"] <= row["value"] <= row["high"] and row["model"] == "own"
 
 
+@pytest.mark.slow
 def test_a_network_learns_what_is_there():
     assert training.fit_network("GRU", good, toy(), [0], updates=200).score("test") > 0.9
 

@@ -25,6 +25,7 @@ QUESTIONS = {
     "07": "When do word vectors from elsewhere help?",
     "08": "How do filings become sequences, at any size?",
     "09": "Does the text of a filing tell of the return, or of the risk, that follows?",
+    "10": "When is it worth leaving recurrence: convolution, attention, your own model?",
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
@@ -34,7 +35,8 @@ HEADLINES = {
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
     "06": ("review_sentiment", "auc", "network", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
-    "09": ("week_after_filing", "ic", "GRU over blocks", "TF-IDF and ridge"),
+    "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
+    "10": ("next_day_volatility", "r2", "GRU", "linear"),
 }
 
 
