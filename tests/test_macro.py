@@ -122,7 +122,7 @@ def test_vintages_revise_growth():
 def test_local_panel_takes_series_that_cover_the_months(local, first):
     table = pd.DataFrame({"date": MONTHS, "UMCSENT": 80.5, "IPGMFN": 99.5, "INDPRO": 1.0})
     table.loc[MONTHS < first, "INDPRO"] = np.nan
-    with gzip.open(local / "fred_monthly.csv.gz", "wt") as file:
+    with gzip.open(local / "fred_monthly.csv.gz", "wt", encoding="utf-8") as file:
         table.assign(note=False).to_csv(file, index=False)
     panel = load_macro(panel=True)
     whole = first == "1977-10-01"

@@ -328,8 +328,8 @@ def test_used_rightly_or_refused_in_one_sentence(local, entry, given, how, sente
 
 
 def test_nothing_that_looks_meant_for_a_loader_is_passed_over(local, capsys):
-    (local / "my_stock_prices.csv").write_text("date,A\n2020-01-06,1\n")
-    (local / "notes.txt").write_text("a reminder")
+    (local / "my_stock_prices.csv").write_text("date,A\n2020-01-06,1\n", encoding="utf-8")
+    (local / "notes.txt").write_text("a reminder", encoding="utf-8")
     data.load_stock_prices()
     printed = capsys.readouterr().out
     assert "my_stock_prices.csv is not read: prices reads stock_prices.parquet" in printed
@@ -421,9 +421,11 @@ def test_films_of_own_reviews(local, capsys):
     for half in ("train", "test"):
         for kind, rating in (("pos", 9), ("neg", 2)):
             (local / "aclImdb" / half / kind).mkdir(parents=True)
-            (local / "aclImdb" / half / kind / f"1_{rating}.txt").write_text("text")
+            (local / "aclImdb" / half / kind / f"1_{rating}.txt").write_text(
+                "text", encoding="utf-8"
+            )
             lines = "http://www.imdb.com/title/tt1/x\nhttp://www.imdb.com/title/tt0453418/x\n"
-            (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines)
+            (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines, encoding="utf-8")
     assert list(read_local_reviews(local / "aclImdb")["film"]) == ["tt0453418"] * 4
 
 
