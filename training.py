@@ -182,9 +182,11 @@ def predict(model, sequences, lengths, batch_size=512):
 
 
 def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
-    """One model whose output is the mean of ``model`` with each of the ``weights``, ready to be saved.
+    """One model whose output is the mean of ``model`` with each of the ``weights``, ready to be
+    saved.
 
-    ``weights`` is a list over seeds of ``model.get_weights()``. The new model has copies: ``model`` stays as it is.
+    ``weights`` is a list over seeds of ``model.get_weights()``. The new model has copies: ``model``
+    stays as it is.
     """
     inputs = keras.Input(model.input_shape[1:])
     outputs = []
