@@ -9,10 +9,12 @@ logarithms of daily standard deviations in percent, variances are in percent squ
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arch import arch_model
 from arch.bootstrap import MCS, StationaryBootstrap
+from pandas.io.formats.style import Styler
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, RidgeCV
@@ -21,11 +23,12 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.api import OLS
 from threadpoolctl import threadpool_limits
 
-from scores import diebold_mariano, r2, score_row
-from utils import make_windows
+from scores import bootstrap_interval, diebold_mariano, r2, score_row
+from utils import FAMILIES, legend_below, make_windows
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
 SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
+TRADING_DAYS = 252  # a year
 DECAY = 0.94  # of RiskMetrics (1996), for daily data
 
 
@@ -147,10 +150,9 @@ def walk_forward_folds(
     """Folds that start ``years`` apart; each may use all that is known before its test begins.
 
     ``dates`` are the days of the forecasts, sorted and unique. A day belongs to a part if its
-    inputs end in it and its
-    target, ``horizon`` days later, is known before the next part begins: ``horizon`` days are
-    purged at each border. The last ``horizon`` days have a target still to come; they are part of
-    the last test.
+    inputs end in it and its target, ``horizon`` days later, is known before the next part begins:
+    ``horizon`` days are purged at each border. The last ``horizon`` days have a target still to
+    come; they are part of the last test.
 
     Raises ValueError for unsorted dates, or where a part of the first fold would be empty.
     """
@@ -441,6 +443,22 @@ def error_quantiles(
     return pd.DataFrame({"low": known.quantile(tail), "high": known.quantile(1 - tail)})
 
 
+def equal_loss_by_fold(first: pd.Series, second: pd.Series, folds: list[Fold]) -> pd.DataFrame:
+    """``equal_loss`` of two models, squared errors by day, in the test years of each fold alone.
+
+    Returns one line a fold with the gain of the first in percent of the RMSE, the statistic and its
+    p value; folds of fewer than 100 days are left out.
+    """
+    lines = {}
+    for fold in folds:
+        days = first.index.intersection(fold.test)
+        if len(days) >= 100:
+            t, p = equal_loss(first[days], second[days])
+            gain = 100 * (1 - np.sqrt(first[days].mean() / second[days].mean()))
+            lines[f"{days[0]:%Y}–{days[-1]:%Y}"] = {"gain, percent": gain, "t": t, "p": p}
+    return pd.DataFrame(lines).T
+
+
 def mincer_zarnowitz(actual: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
     """Intercept and slope of the outcome on its forecast (Mincer and Zarnowitz 1969); 0 and 1 for
     an unbiased one.
@@ -491,3 +509,147 @@ def _bernoulli(hits: np.ndarray, rate: float) -> float:
     ones, zeros = hits.sum(), len(hits) - hits.sum()
     terms = [n * np.log(p) for n, p in ((ones, rate), (zeros, 1 - rate)) if n]
     return float(sum(terms))
+
+
+def value_at_risk(
+    forecasts: dict[str, pd.DataFrame],
+    log_return: pd.Series,
+    shares: tuple[float, ...] = (0.01, 0.05),
+    least: int = 250,
+) -> pd.DataFrame:
+    """Coverage tests of the next day's value at risk, one line a model and share.
+
+    The limit is the forecast volatility times a quantile of the past returns over their forecasts
+    (filtered historical simulation, Barone-Adesi, Giannopoulos and Vosper 1999), from ``least``
+    days on. ``forecasts`` are one day ahead by the day of the forecast.
+    """
+    outcome = 100 * log_return.shift(-1)
+    lines = {}
+    for name, frame in forecasts.items():
+        deviation = np.sqrt(frame["variance"])
+        ratio = outcome.reindex(frame.index) / deviation
+        for share in shares:
+            # the ratio of a day is known at the close of the next
+            limit = deviation * ratio.shift(1).expanding(least).quantile(share)
+            days = (limit * outcome.reindex(limit.index)).dropna().index
+            result = coverage_tests(outcome[days].to_numpy(), limit[days].to_numpy(), share)
+            lines[name, f"{100 * share:.0f} %"] = result
+    return pd.DataFrame(lines).T.rename_axis(["model", "share aimed at"])
+
+
+def targeted_position(
+    forecast: pd.DataFrame, log_return: pd.Series, cost: float, most: float = 2.0
+) -> pd.Series:
+    """Daily returns, as fractions after costs, of a position that aims at a constant volatility.
+
+    The position is the average forecast volatility so far over the forecast, at most ``most``;
+    ``cost`` is a fraction of what is traded. ``forecast`` is one day ahead by the day it is made;
+    the result is by that day too. Cash earns nothing.
+    """
+    deviation = np.sqrt(forecast["variance"])
+    weight = (deviation.expanding().mean() / deviation).clip(upper=most)
+    traded = weight.diff().abs().fillna(weight.iloc[0])
+    following = np.expm1(log_return.shift(-1)).reindex(weight.index)
+    return (weight * following - cost * traded).dropna()
+
+
+def sharpe(returns: np.ndarray) -> float:
+    """Mean over standard deviation of daily returns (days,), a year; cash earns nothing."""
+    return float(np.mean(returns) / np.std(returns) * np.sqrt(TRADING_DAYS))
+
+
+def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFrame:
+    """Sharpe ratios of daily returns by the day before, and their difference from buying and
+    holding.
+
+    The interval of the difference, 95 %, resamples both together (stationary bootstrap).
+    """
+    days = next(iter(held.values())).index
+    for returns in held.values():
+        days = days.intersection(returns.index)
+    market = np.expm1(log_return.shift(-1))[days].to_numpy()
+
+    def gain(position: np.ndarray, market: np.ndarray) -> float:
+        return sharpe(position) - sharpe(market)
+
+    lines = {"buy and hold": {"Sharpe ratio": sharpe(market)}}
+    for name, returns in held.items():
+        position = returns[days].to_numpy()
+        low, high = bootstrap_interval(gain, position, market, block=MONTH)
+        lines[name] = {"Sharpe ratio": sharpe(position), "difference": gain(position, market)}
+        lines[name] |= {"low": low, "high": high}
+    return pd.DataFrame(lines).T
+
+
+def coverage_by_year(errors: dict[int, pd.Series], limits: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Percent of errors inside their limits: one line a horizon, one column a year, one for all."""
+    columns = {}
+    for horizon, limit in limits.items():
+        judged = pd.concat([errors[horizon].rename("error"), limit], axis=1).dropna()
+        hit = 100 * judged["error"].between(judged["low"], judged["high"])
+        columns[f"{horizon} days"] = hit.groupby(hit.index.year).mean()
+        columns[f"{horizon} days"].loc["all"] = hit.mean()
+    return pd.DataFrame(columns).T
+
+
+def verdict(
+    forecasts: dict[str, pd.DataFrame],
+    target: pd.Series,
+    table: pd.DataFrame,
+    horizon: int,
+    network: str,
+    small: str,
+    equal: str,
+) -> str:
+    """One line of Markdown on the ``network`` at one horizon, rendered from the ``table`` of
+    ``judgement``.
+
+    ``small`` is a model nested in the network, ``equal`` the linear model that reads the same
+    inputs.
+    """
+    days = together(forecasts, target)
+    nested = [forecasts[name]["log"][days] for name in (small, network)]
+    statistic, p = clark_west(target[days], *nested, horizon)
+    risk = losses(forecasts, target, "qlike")
+    lines = []
+    for other in (small, equal):
+        gain = 100 * (1 - table.loc[network, "RMSE"] / table.loc[other, "RMSE"])
+        squared = losses(forecasts, target, "squared")
+        t, p_log = equal_loss(squared[network], squared[other], horizon)
+        t_risk, p_risk = equal_loss(risk[network], risk[other], horizon)
+        found = "a difference" if min(p_log, p_risk) < 0.05 else "no difference that can be told"
+        lines.append(
+            f"RMSE {abs(gain):.1f} % {'below' if gain > 0 else 'above'} {other} (t = {t:.1f}, "
+            f"p = {p_log:.3f}; QLIKE t = {t_risk:.1f}, p = {p_risk:.3f}: {found})"
+        )
+    sets = []
+    for loss in ("log", "QLIKE"):
+        members = table.index[table[f"p, set ({loss})"] > 0.1]
+        sets.append(f"in {loss}: {', '.join(members)}")
+    days_ahead = "1 day" if horizon == 1 else f"{horizon} days"
+    return (
+        f"- **{days_ahead} ahead**, {network}: {'; '.join(lines)}. Clark–West against {small}: "
+        f"{statistic:.1f} (p = {p:.3f}). Left in the 90 % confidence set {'; '.join(sets)}."
+    )
+
+
+def shown(table: pd.DataFrame, statistics: list[str]) -> Styler:
+    """``judgement`` with three digits, and two for the columns of ``statistics``."""
+    return table.style.format("{:.3f}", na_rep="–").format("{:.2f}", statistics, na_rep="–")
+
+
+def plot_folds(folds: list[Fold]) -> plt.Axes:
+    """The parts of each fold on a time line, one line a refit, oldest on top."""
+    ax = plt.subplots(figsize=(9, 2.6))[1]
+    parts = {"train": "baseline", "validation": "linear", "test": "network"}
+    for number, fold in enumerate(folds):
+        for part, family in parts.items():
+            days = getattr(fold, part)
+            label = part if number == 0 else None
+            ends = [days[0], days[-1]]
+            colour = FAMILIES[family]
+            ax.plot(ends, [number, number], lw=6, color=colour, label=label, solid_capstyle="butt")
+    ax.set(title="Each line is one refit", yticks=[])
+    ax.invert_yaxis()
+    legend_below(ax)
+    return ax

@@ -1,16 +1,16 @@
-"""Notebook 01: nothing looks ahead, a planted signal is found, noise is not, and the file
-forecasts.
-"""
+"""Notebook 01: nothing looks ahead, a planted signal is found, noise is not, and the file forecasts."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from notebook_code import functions  # noqa: E402
+from sklearn.linear_model import RidgeCV
 
 import data  # noqa: E402
 import training
 import utils
 from features import volatility as vol
+from scores import diebold_mariano
 
 notebook = functions("01")
 rng = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def inputs(prices):
 
 
 def network(rate=0.003):
-    return notebook["build_har_gru"]((22, 5), HORIZONS, 8, "mse", rate=rate)
+    return notebook["build_ridge_gru"]((22, 5), HORIZONS, 8, "mse", rate=rate)
 
 
 @pytest.mark.parametrize("columns", [slice(None), ["close"]], ids=["range", "close only"])
@@ -76,35 +76,93 @@ def test_impossible_bars_and_bars_without_range(prices):
     assert np.isfinite(vol.log_of(variance.iloc[230:])).all()
 
 
-def test_the_network_starts_at_least_squares():
+def linear_forecast(X, outcome, train):
+    """Forecasts of all samples by the ridge regression on all inputs that the network starts at."""
+    flat = X.reshape(len(X), -1)
+    ridge = RidgeCV(np.logspace(0, 4, 9), alpha_per_target=True)
+    return ridge.fit(flat[train], outcome[train]).predict(flat)
+
+
+def test_the_network_starts_at_the_ridge_solution():
     X = rng.normal(size=(512, 22, 5)).astype("float32")
     outcome = (X[:, -1] @ rng.normal(size=(5, HORIZONS)) + 1).astype("float32")
     model = network(rate=0.0)
-    notebook["train_har_gru"](model, X, outcome, steps=1)
-    np.testing.assert_allclose(model.predict(X, verbose=0), outcome, atol=1e-4)
+    notebook["train_ridge_gru"](model, X, outcome, steps=1)
+    expected = linear_forecast(X, outcome, slice(None))
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=1e-4)
 
 
-def skill_over_least_squares(outcome, X):
-    """Share of the squared error of least squares on the last step that the network saves, held
-    out.
-    """
-    train, later = slice(0, 2048), slice(2048, None)
+def forecasts_of_the_network(X, outcome, train):
     model = training.Trainer(network).start(0)
-    notebook["train_har_gru"](model, X[train], outcome[train])
-    predicted = model.predict(X[later], verbose=0)
-    last = np.c_[X[:, -1], np.ones(len(X))]
-    solution = np.linalg.lstsq(last[train], outcome[train], rcond=None)[0]
-    linear = np.mean((outcome[later] - last[later] @ solution) ** 2)
-    return 1 - np.mean((outcome[later] - predicted) ** 2) / linear
+    notebook["train_ridge_gru"](model, X[train], outcome[train])
+    return model.predict(X, batch_size=len(X), verbose=0)
+
+
+def saving_over_ridge(outcome, X):
+    """Share of the squared error of ridge on all inputs that the network saves, held out."""
+    train, later = slice(0, 2048), slice(2048, None)
+    predicted = forecasts_of_the_network(X, outcome, train)
+    linear = linear_forecast(X, outcome, train)
+    error = np.mean((outcome[later] - predicted[later]) ** 2)
+    return 1 - error / np.mean((outcome[later] - linear[later]) ** 2)
 
 
 def test_a_planted_memory_is_found_and_noise_is_not():
     X = rng.normal(size=(4096, 22, 5)).astype("float32")
     noise = rng.normal(size=(4096, HORIZONS)).astype("float32")
-    memory = np.maximum(X[:, -6:, 0].mean(axis=1), 0)  # neither linear nor in the last step
-    planted = (noise + 3 * memory[:, None]).astype("float32")
-    assert skill_over_least_squares(planted, X) > 0.05
-    assert skill_over_least_squares(noise, X) < 0.01
+    memory = np.abs(X[:, -2:, 0].mean(axis=1))  # no linear model sees it
+    planted = (noise + 4 * memory[:, None]).astype("float32")
+    assert saving_over_ridge(planted, X) > 0.05
+    assert saving_over_ridge(noise, X) < 0.01
+
+
+def simulated(days, alpha, seed):
+    """GARCH(1, 1) with a noisy daily variance; inputs, windows, and the best forecast of tomorrow."""
+    draws = np.random.default_rng(seed)
+    true = np.ones(days + 1)
+    returns = np.empty(days)
+    for day in range(days):
+        returns[day] = np.sqrt(true[day]) * draws.normal()
+        true[day + 1] = 0.02 + alpha * returns[day] ** 2 + (0.98 - alpha) * true[day]
+    index = pd.bdate_range("1990-01-01", periods=days)
+    noise = np.exp(0.6 * draws.normal(size=days))  # about as noisy as a daily range
+    variance = pd.Series(true[:-1] * noise, index)
+    log_return = pd.Series(returns / 100, index)
+    features = notebook["har_features"](vol.log_of(variance), log_return)
+    best = pd.Series(0.5 * np.log(true[1:]), index)
+    return variance, features, best
+
+
+def test_a_garch_simulation_is_forecast_nearly_as_well_as_it_can_be():
+    """At least 90 % of what the true parameters gain over persistence."""
+    variance, features, best = simulated(5000, alpha=0.12, seed=1)
+    X, days = vol.histories(features, 22)
+    outcome = pd.concat([vol.ahead(variance, h) for h in (1, 5, 22)], axis=1).reindex(days)
+    outcome = outcome.to_numpy("float32")[:-22]
+    X, days = X[:-22], days[:-22]
+    train, later = slice(0, 3500), slice(3522, None)
+    inputs, *_ = vol.standardized(X, np.arange(len(X)) < 3500)
+    errors = {
+        "network": outcome[:, 0] - forecasts_of_the_network(inputs, outcome, train)[:, 0],
+        "best": outcome[:, 0] - best[days],
+        "persistence": outcome[:, 0] - features["day"][days],
+    }
+    loss = {name: np.var(np.asarray(error)[later]) for name, error in errors.items()}
+    attainable = loss["persistence"] - loss["best"]
+    assert (loss["persistence"] - loss["network"]) / attainable > 0.9
+
+
+def test_where_volatility_is_constant_nothing_is_claimed():
+    variance, features, _ = simulated(4000, alpha=0.0, seed=2)
+    X, days = vol.histories(features, 22)
+    outcome = pd.concat([vol.ahead(variance, h) for h in (1, 1, 1)], axis=1).reindex(days)
+    outcome = outcome.to_numpy("float32")[:-1]
+    inputs, *_ = vol.standardized(X[:-1], np.arange(len(X) - 1) < 2500)
+    predicted = forecasts_of_the_network(inputs, outcome, slice(0, 2500))
+    actual, mean = outcome[2501:, 0], outcome[:2500, 0].mean()
+    later = predicted[2501:, 0]
+    statistic, p = diebold_mariano(actual, later, np.full_like(actual, mean))
+    assert statistic > 0 or p > 0.05
 
 
 def test_the_saved_model_forecasts_from_new_rows(prices, tmp_path):

@@ -179,3 +179,51 @@ def test_coverage_tests_accept_what_is_right_and_reject_what_is_not():
     assert too_many["p, number"] < 0.01
     spell = np.where(np.arange(2000) % 400 < 20, -5.0, 1.0)
     assert vol.coverage_tests(spell, np.zeros(2000), 0.05)["p, clusters"] < 0.01
+
+
+def test_value_at_risk_of_the_true_volatility_is_covered():
+    deviation = pd.Series(np.exp(0.3 * rng.normal(size=len(DAYS))), DAYS)
+    log_return = deviation.shift(1).fillna(1) * rng.normal(size=len(DAYS)) / 100
+    frame = pd.DataFrame({"variance": 4 * deviation**2})  # its scale does not matter
+    table = vol.value_at_risk({"true": frame}, log_return)
+    for share, text in ((0.01, "1 %"), (0.05, "5 %")):
+        assert table.loc[("true", text), "share below"] == pytest.approx(share, abs=0.012)
+        assert table.loc[("true", text), "p, number"] > 0.01
+
+
+def test_value_at_risk_knows_nothing_of_the_day_it_is_for():
+    frame = pd.DataFrame({"variance": np.ones(len(DAYS))}, DAYS)
+    calm = pd.Series(rng.normal(size=len(DAYS)) / 100, DAYS)
+    crash = calm.where(DAYS != DAYS[-1], -1.0)
+    first, second = (vol.value_at_risk({"a": frame}, series) for series in (calm, crash))
+    hits = (second["share below"] - first["share below"]).to_numpy()
+    assert (hits > 0).all()  # the crash is below every limit, and no limit moved
+
+
+def test_targeted_position_by_hand():
+    days = DAYS[:4]
+    frame = pd.DataFrame({"variance": [1.0, 1.0, 4.0, 1.0]}, days)
+    log_return = pd.Series(np.log([1.0, 1.1, 1.2, 0.9]), days)
+    held = vol.targeted_position(frame, log_return, cost=0.01)
+    weights = [1.0, 1.0, (4 / 3) / 2]
+    expected = [0.1 - 0.01, 0.2, weights[2] * -0.1 - 0.01 * (1 - weights[2])]
+    assert held.tolist() == pytest.approx(expected)
+    table = vol.sharpe_table({"same": np.expm1(log_return.shift(-1)).dropna()}, log_return)
+    assert table.loc["same", "difference"] == pytest.approx(0)
+
+
+def test_short_tests_are_on_their_own_years():
+    folds = vol.walk_forward_folds(DAYS, 1, "2006-01-01")
+    first = pd.Series(1.0, DAYS) + 0.01 * rng.normal(size=len(DAYS))
+    second = pd.Series(np.where(DAYS < "2008", 1.0, 4.0), DAYS)
+    table = vol.equal_loss_by_fold(first, second, folds)
+    assert table["gain, percent"].tolist() == pytest.approx([0, 50], abs=0.2)
+
+
+def test_coverage_by_year_counts():
+    errors = {
+        1: pd.Series([0.0, 2.0, 0.0], pd.to_datetime(["2001-01-01", "2001-01-02", "2002-01-01"]))
+    }
+    limits = {1: pd.DataFrame({"low": -1.0, "high": 1.0}, errors[1].index)}
+    table = vol.coverage_by_year(errors, limits)
+    assert table.loc["1 days"].tolist() == pytest.approx([50, 100, 200 / 3])

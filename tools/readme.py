@@ -29,7 +29,7 @@ QUESTIONS = {
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
-    "01": ("volatility_1_days_ahead", "rmse", "HAR + GRU", "HAR with returns"),
+    "01": ("volatility_1_days_ahead", "rmse", "ridge + GRU", "HAR with returns"),
     "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
