@@ -31,7 +31,7 @@ HEADLINES = {
     "01": ("next_day_volatility", "r2", "HAR + LSTM", "HAR with returns"),
     "03": ("next_week_up", "auc", "stacked LSTM", "logistic regression"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
-    "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
+    "05": ("production_1_to_3_months", "mae_less_var", "global GRU", "ridge"),
     "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
     "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
