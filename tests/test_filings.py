@@ -214,7 +214,7 @@ def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path,
         and frame.loc["giant sentence", "sentences_cut"] == 1
     )
     assert frame.loc["table", "words_in_tables"] == frame.loc["table", "words"] > 60
-    assert frame.loc["short", ["words", "words_in_short"]].tolist() == [11, 4]
+    assert frame.loc["short", ["words", "words_in_short"]].tolist() == [12, 5]
 
 
 def test_no_word_is_lost_without_being_counted(tmp_path, client):
