@@ -189,19 +189,30 @@ def fit_word_vectors(
     return vectors / max(float(vectors[UNKNOWN + 1 :].std()), 1e-6)
 
 
-def mean_vectors(sequences: list[np.ndarray], vectors: np.ndarray) -> np.ndarray:
-    """Mean vector of the words of each text, rare words weighted up: (texts, dimensions).
+def inverse_frequencies(sequences: list[np.ndarray], words: int) -> np.ndarray:
+    """Weight of each position, (words,): the log of one over the share of texts that have it.
 
-    ``sequences`` are positions in ``vectors``, (words, dimensions); the weight of a word is the log
-    of one over the share of these texts that have it.
+    ``sequences`` are the positions of the words of the training texts.
     """
-    row = np.repeat(np.arange(len(sequences)), [len(words) for words in sequences])
-    shape = (len(sequences), len(vectors))
-    counts = sparse.csr_matrix((np.ones(len(row)), (row, np.concatenate(sequences))), shape)
-    texts = np.asarray((counts > 0).sum(axis=0)).ravel()
-    weighted = counts.multiply(np.log((len(sequences) + 1) / (texts + 1))).tocsr()
-    total = np.maximum(np.asarray(weighted.sum(axis=1)), 1e-6)
-    return (weighted @ vectors) / total
+    texts = np.zeros(words)
+    for sequence in sequences:
+        texts[np.unique(sequence)] += 1
+    return np.log((len(sequences) + 1) / (texts + 1))
+
+
+def mean_vectors(
+    sequences: list[np.ndarray], vectors: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Weighted mean vector of the words of each text: (texts, dimensions).
+
+    ``sequences`` are positions in ``vectors``, (words, dimensions), and ``weights``, (words,),
+    which ``inverse_frequencies`` gives.
+    """
+    means = np.zeros((len(sequences), vectors.shape[1]))
+    for row, sequence in enumerate(sequences):
+        of_words = weights[sequence]
+        means[row] = of_words @ vectors[sequence] / max(of_words.sum(), 1e-6)
+    return means
 
 
 def soft_labels(logits: list[np.ndarray], known: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from features.reviews import (
     fit_soft,
     fit_tfidf,
     fit_word_vectors,
+    inverse_frequencies,
     log_ratio,
     mean_vectors,
     random_part,
@@ -157,8 +158,10 @@ def test_soft_counts_are_between_those_of_the_labels(texts):
 def test_mean_vectors_weight_rare_words_up():
     vectors = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype="float32")
     sequences = [np.array([2, 3]), np.array([2]), np.array([2])]
-    means = mean_vectors(sequences, vectors)
-    assert means.shape == (3, 2) and means[0, 1] > 0.9 and np.isfinite(means).all()
+    weights = inverse_frequencies(sequences, 4)
+    assert weights[2] == 0 and weights[3] == pytest.approx(np.log(2))
+    means = mean_vectors(sequences, vectors, weights)
+    assert means.shape == (3, 2) and means[0, 1] == pytest.approx(1) and np.isfinite(means).all()
 
 
 def test_a_random_part_has_whole_groups():
