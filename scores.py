@@ -37,15 +37,27 @@ def auc(actual: np.ndarray, score: np.ndarray) -> float:
 
     By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
     """
+    _check_labels(actual)
     positive = actual > 0.5
     positives = np.sum(positive)
+    if positives in (0, len(positive)):
+        return np.nan  # not defined: a bootstrap sample may hold one class only
     mean_rank = rankdata(score)[positive].mean()
     return (mean_rank - (positives + 1) / 2) / np.sum(~positive)
 
 
 def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of labels 0 and 1 (samples,) that a probability above one half gets right."""
+    """Share of labels 0 and 1 (samples,) that a probability above one half gets right. ValueError
+    for other labels.
+    """
+    _check_labels(actual)
     return np.mean(actual == (predicted > 0.5))
+
+
+def _check_labels(actual: np.ndarray) -> None:
+    if not ((actual == 0) | (actual == 1)).all():
+        found = np.unique(np.asarray(actual))[:5].tolist()
+        raise ValueError(f"labels must be 0 or 1, given {found}: recode them, such as labels > 0")
 
 
 METRICS = {"rmse": rmse, "mae": mae, "r2": r2, "auc": auc, "accuracy": accuracy}
@@ -64,6 +76,11 @@ METRIC_NAMES = {  # what tables and figures call them
     "rmse_skill": "skill (RMSE)",
     "mae_skill": "skill (MAE)",
     "mae_less_var": "MAE less VAR's",
+    "mase": "MASE",
+    "rank_correlation": "rank correlation",
+    "rank_correlation_difference": "difference of rank correlations",
+    "ic_difference": "difference of ICs",
+    "long_short_bp": "long less short, basis points a week",
 }
 
 
@@ -78,6 +95,8 @@ def score(
     ``bootstrap_interval``.
     """
     actual, predicted = _aligned(actual, predicted)
+    if metric in ("auc", "accuracy"):
+        _check_labels(actual)
     if metric not in METRICS or metric == "auc" and len(np.unique(actual > 0.5)) < 2:
         raise ValueError(
             f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of "
@@ -144,7 +163,8 @@ def bootstrap_interval(
 
     Raises:
         ValueError: arrays of different length, missing or infinite values, fewer than two samples
-            or dates.
+            or dates, or a statistic that is not a number in more than a tenth of the resamples;
+            fewer of these are left out.
     """
     arrays = [_finite(array) for array in arrays]
     positions = np.arange(len(arrays[0])) if dates is None else np.asarray(dates)
@@ -169,6 +189,12 @@ def bootstrap_interval(
         block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed
     )
     draws = bootstrap.apply(resampled, repetitions)
+    draws = np.asarray(draws)[np.isfinite(draws)]
+    if len(draws) < 0.9 * repetitions:
+        raise ValueError(
+            f"no interval: the statistic is not defined in {repetitions - len(draws):,} of "
+            f"{repetitions:,} resamples; it needs more samples (of each class, for an AUC)"
+        )
     return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 

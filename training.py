@@ -5,9 +5,12 @@ Import this module before ``keras``: TensorFlow logs while it is imported, whate
 TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442), and here that chatter is dropped.
 """
 
+import importlib
 import json
 import logging
 import os
+import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,7 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from data.files import whole_file
-from features.words import PAD, UNKNOWN, batches_by_length, pad
+from data.source import ROOT
+from features.problems import Forecaster, Problem
+from features.reviews import LogCountRatios
+from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
 
 
 def _import_quietly() -> None:
@@ -234,3 +240,330 @@ class WindowBatches(keras.utils.PyDataset):
         if self.targets is None:
             return (batch,)
         return batch, {name: values[rows] for name, values in self.targets.items()}
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class ReadPieces(keras.layers.Layer):
+    """A bidirectional GRU over pieces of a text, with its states pooled over real words alone.
+
+    Inputs: vectors (texts, words, dimensions), where the number of words is a multiple of
+    ``piece``, and ``real`` (texts, words), 1 for a word and 0 for the padding behind the last.
+    Output: (texts, 8 x units): of the greatest and the mean state of each piece, the greatest and
+    the mean over the pieces that have a word. Padding changes nothing, however much there is.
+    """
+
+    def __init__(self, units, piece, **options):
+        super().__init__(**options)
+        self.units, self.piece = units, piece
+        self.gru = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True))
+
+    def build(self, vectors_shape, real_shape=None):
+        self.gru.build((None, self.piece, vectors_shape[-1]))
+
+    def call(self, vectors, real):
+        width = vectors.shape[-1]
+        in_piece = keras.ops.reshape(real, (-1, self.piece, 1))
+        states = self.gru(keras.ops.reshape(vectors, (-1, self.piece, width)) * in_piece)
+        greatest, mean = _pooled(states, in_piece)
+        pieces = keras.ops.concatenate([greatest, mean], axis=-1)
+        pieces = keras.ops.reshape(pieces, (keras.ops.shape(vectors)[0], -1, 4 * self.units))
+        has_words = keras.ops.max(
+            keras.ops.reshape(in_piece, (keras.ops.shape(vectors)[0], -1, self.piece)), axis=2
+        )
+        return keras.ops.concatenate(_pooled(pieces, has_words[..., None]), axis=-1)
+
+    def compute_output_shape(self, vectors_shape, real_shape=None):
+        return (vectors_shape[0], 8 * self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "piece": self.piece}
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class MeanOfWords(keras.layers.Layer):
+    """Mean over real words: values (texts, words, n), ``real`` (texts, words) -> (texts, n)."""
+
+    def call(self, values, real):
+        return _pooled(values, real[..., None])[1]
+
+    def compute_output_shape(self, values_shape, real_shape=None):
+        return (values_shape[0], values_shape[-1])
+
+
+@keras.saving.register_keras_serializable("rnn_trading")
+class RealWords(keras.layers.Layer):
+    """1.0 where a text has a word, 0.0 where it has padding: (texts, words) -> (texts, words)."""
+
+    def call(self, words):
+        return keras.ops.cast(keras.ops.not_equal(words, PAD), "float32")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def _pooled(states, real):
+    """Greatest and mean state over the second axis where ``real``, (..., steps, 1), is 1."""
+    count = keras.ops.maximum(keras.ops.sum(real, axis=1), 1)
+    greatest = keras.ops.max(states * real - 2 * (1 - real), axis=1)  # states of a GRU are above -1
+    return keras.ops.maximum(greatest, -1), keras.ops.sum(states * real, axis=1) / count
+
+
+class ChannelBatches(TextBatches):
+    """``TextBatches`` whose inputs are the words, padded behind the last, and their channels.
+
+    ``channels`` is a list of arrays (words, n), one for each of ``sequences``. A word that is
+    dropped loses its channels too.
+    """
+
+    def __init__(self, sequences, channels, labels, lengths, batch_size, **options):
+        super().__init__(sequences, labels, lengths, batch_size, **options)
+        self.channels = channels
+
+    def __getitem__(self, number):
+        rows, length = self.batches[number]
+        words, channels = _inputs(self.sequences, self.channels, rows, length)
+        dropped = (self.rng.random(words.shape) < self.word_dropout) & (words != PAD)
+        words[dropped], channels[dropped] = UNKNOWN, 0
+        return (words, channels), self.labels[rows]
+
+
+def _inputs(
+    sequences: list, channels: list, rows: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Words (rows, length), int32, and channels (rows, length, n), float32, of some texts.
+
+    Both are filled with zeros behind the last word.
+    """
+    words = pad([sequences[row] for row in rows], length, side="right")
+    filled = np.zeros((*words.shape, channels[rows[0]].shape[1]), dtype="float32")
+    for place, row in enumerate(rows):
+        filled[place, : len(channels[row])] = channels[row]
+    return words, filled
+
+
+def predict_reviews(
+    model: keras.Model, sequences: list, channels: list, lengths: list, batch_size: int = 512
+) -> np.ndarray:
+    """Probability of praise for each text, (texts,); ``channels`` as in ``ChannelBatches``."""
+    outputs = np.zeros(len(sequences), dtype="float32")
+    for rows, length in batches_by_length(sequences, lengths, batch_size):
+        batch = model.predict_on_batch(_inputs(sequences, channels, rows, length))
+        outputs[rows] = np.asarray(batch).reshape(len(rows))
+    return outputs
+
+
+class ReviewModel:
+    """A network of reviews with all that it needs to score a string.
+
+    ``vocabulary`` and ``ratios`` are those of the training reviews; ``lengths`` are those of its
+    batches, in words, of which the last is the limit.
+    """
+
+    def __init__(
+        self, network: keras.Model, vocabulary: Vocabulary, ratios: LogCountRatios, lengths: list
+    ):
+        self.network, self.vocabulary, self.ratios = network, vocabulary, ratios
+        self.lengths = list(lengths)
+
+    def encode(self, tokens: list[list[str]]) -> tuple[list, list]:
+        """Positions and channels of lists of words, cut to the limit from both ends."""
+        channels = cut_channels(self.ratios.channels(tokens), self.lengths[-1])
+        return truncate(self.vocabulary.encode(tokens), self.lengths[-1]), channels
+
+    def predict(self, tokens: list[list[str]]) -> np.ndarray:
+        """Probability of praise for each list of words: (texts,)."""
+        return predict_reviews(self.network, *self.encode(tokens), self.lengths)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything into one ``.keras`` file."""
+        details = {"words": self.vocabulary.words, "ratios": self.ratios.ratios}
+        return save_model(path, self.network, lengths=self.lengths, **details)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ReviewModel":
+        """What ``save`` wrote."""
+        network, details = load_model(path)
+        vocabulary, ratios = Vocabulary(details["words"]), LogCountRatios(details["ratios"])
+        return cls(network, vocabulary, ratios, details["lengths"])
+
+
+def cut_channels(channels: list, length: int) -> list:
+    """``truncate`` with half of the words from either end, for arrays (words, n)."""
+    places = truncate([np.arange(len(channel)) for channel in channels], length)
+    return [channel[place] for channel, place in zip(channels, places)]
+
+
+def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
+    """Probability that each of a list of strings is a positive review: (texts,).
+
+    A text may be empty, or longer than any review; without a known word it is one unknown word.
+    Raises TypeError for anything but a string.
+    """
+    return model.predict([tokenize(text) for text in texts])
+
+
+def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
+    """One model whose output is the mean of ``model`` with each of the ``weights``, ready to be
+    saved.
+
+    ``weights`` is a list over seeds of ``model.get_weights()``. The new model has copies: ``model``
+    stays as it is.
+    """
+    inputs = keras.Input(model.input_shape[1:])
+    outputs = []
+    for number, trained in enumerate(weights):
+        copy = type(model).from_config(model.get_config())  # without its loss
+        copy.set_weights(trained)
+        copy.name = f"seed_{number}"
+        outputs.append(copy(inputs))
+    mean = outputs[0] if len(outputs) == 1 else keras.layers.Average()(outputs)
+    return keras.Model(inputs, mean)
+
+
+XLA_FROM = 100  # steps of a sequence from which compiling a small model on a CPU pays
+
+
+class WrongShape(ValueError):
+    """A model that cannot be used for a Problem; the message says what is needed."""
+
+
+def load_builder(name: str) -> Callable[[object], keras.Model]:
+    """The function that "module:function" names; the module lies in notebooks/, or beside this one.
+
+    Raises ValueError where the text is no such name, or names nothing that can be called.
+    """
+    module, colon, function = name.partition(":")
+    if not (module and colon and function):
+        raise ValueError(f"a model is named as module:function, given {name!r}")
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise ValueError(f"{name!r} is no function but a {type(found).__name__}")
+    return found
+
+
+def checked(build: Callable, steps: int, features: int) -> keras.Model:
+    """``build(inputs)``, if it is a model of one number for each sequence (steps, features).
+
+    Raises WrongShape with one sentence that says what came back and what is needed.
+    """
+    inputs = keras.Input((steps, features))
+    model = build(inputs)
+    needs = f"build(inputs) must return keras.Model(inputs, outputs) for inputs {inputs.shape}"
+    if not isinstance(model, keras.Model):
+        raise WrongShape(f"{needs}, given a {type(model).__name__}")
+    if model.input_shape != inputs.shape:
+        raise WrongShape(f"{needs}, given a model that reads {model.input_shape}")
+    if model.output_shape != (None, 1):
+        hint = "take the last step or the mean of all, then" if len(model.output_shape) > 2 else ""
+        raise WrongShape(
+            f"one number for each sequence is needed, outputs of shape (None, 1), given "
+            f"{model.output_shape}: end with {hint} layers.Dense(1)".replace("  ", " ")
+        )
+    return model
+
+
+def network_for(
+    build: Callable, problem: Problem, updates: int, rate: float = 0.003, width: int = 32
+) -> keras.Model:
+    """A compiled model for a Problem around ``build(inputs) -> keras.Model``.
+
+    ``build`` sees sequences of numbers (steps, features) and returns one number, without an
+    activation: the forecast, or the log odds of class 1. Words are turned into vectors of
+    ``width`` numbers before, which are learned. Adam, the rate falls to zero over ``updates``.
+
+    Raises WrongShape as ``checked``.
+    """
+    features = width if problem.words else problem.X.shape[2]
+    model = checked(build, problem.X.shape[1], features)
+    if problem.words:
+        words = keras.Input(problem.X.shape[1:], dtype="int32")
+        vectors = keras.layers.Embedding(problem.words, width)(words)
+        vectors = keras.layers.SpatialDropout1D(0.3)(vectors)
+        model = keras.Model(words, model(vectors))
+    falling = keras.optimizers.schedules.CosineDecay(rate, updates)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True) if problem.is_class else "mse"
+    optimizer = keras.optimizers.Adam(falling, global_clipnorm=1.0)
+    long = problem.X.shape[1] >= XLA_FROM
+    model.compile(optimizer, loss, jit_compile=True if long else "auto")
+    return model
+
+
+def fit_network(
+    name: str, build: Callable, problem: Problem, seeds: Iterable[int], updates: int = 300
+) -> Forecaster:
+    """Train ``build(inputs) -> keras.Model`` on a Problem; the forecast is the mean of the seeds.
+
+    About ``updates`` steps, in whole passes over the training part; the weights are those of the
+    pass that is best on validation. The test part is not touched.
+
+    Raises WrongShape as ``checked``.
+    """
+    X, y = problem.part("train")
+    epochs = max(1, round(updates * problem.batch / len(X)))
+    steps, seconds = epochs * -(-len(X) // problem.batch), []
+
+    def fit(model, seed):
+        best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
+        began = time.perf_counter()
+        history = model.fit(
+            X,
+            y,
+            batch_size=problem.batch,
+            epochs=epochs,
+            validation_data=problem.part("validation"),
+            validation_batch_size=512,
+            callbacks=[best],
+            verbose=0,
+        )
+        seconds.append(time.perf_counter() - began)
+        return history
+
+    model, weights, histories = fit_over_seeds(
+        lambda: network_for(build, problem, steps), fit, seeds
+    )
+
+    def predict(rows):
+        return predict_over_seeds(model, weights, rows, batch_size=512).mean(axis=0)
+
+    return Forecaster(name, problem, predict, model.count_params(), min(seconds), histories)
+
+
+def fit_everywhere(
+    name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
+) -> list[Forecaster]:
+    """``fit_network`` on each problem; all shapes are checked before anything is trained."""
+    for problem in problems:
+        network_for(build, problem, updates)
+    return [fit_network(name, build, problem, seeds, updates) for problem in problems]
+
+
+def seconds_by_length(
+    build: Callable,
+    lengths: Iterable[int],
+    sequences: int = 128,
+    features: int = 8,
+    batch: int = 32,
+) -> dict[int, float]:
+    """Seconds to train ``build(inputs) -> keras.Model`` for a pass over random sequences.
+
+    One entry a length, compiled by XLA, the better of two passes after one that compiles.
+    """
+    found = {}
+    for steps in lengths:
+        rng = np.random.default_rng(steps)
+        X = rng.normal(size=(sequences, steps, features)).astype("float32")
+        y = X[:, -1, :1]
+        model = checked(build, steps, features)
+        model.compile("adam", "mse", jit_compile=True)
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            model.fit(X, y, batch_size=batch, verbose=0)
+            times.append(time.perf_counter() - began)
+        found[steps] = min(times[1:])
+    return found

@@ -15,6 +15,7 @@ import seaborn as sns
 from IPython.display import Markdown, display
 from numpy.lib.stride_tricks import sliding_window_view
 
+from data.checks import as_days
 from scores import METRIC_NAMES
 
 
@@ -256,6 +257,8 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
     two dates (anything pandas.Timestamp reads) or the windows are not in order, or a part would be
     empty.
     """
+    if not len(windows):
+        raise ValueError("there are no windows to split: the data are too short or full of gaps")
     starts = (
         pd.Timestamp(validation_start).to_datetime64(),
         pd.Timestamp(test_start).to_datetime64(),
@@ -277,6 +280,74 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
                 f"from {span}"
             )
     return split
+
+
+def as_date(value: object) -> pd.Timestamp:
+    """A day from what a parameter may be: a date, "2010-01-01", 2010 or "2010" (its first day),
+    20100101.
+
+    Raises ValueError for anything whose day would be a guess.
+    """
+    text = str(value).strip()
+    if not isinstance(value, (bool, float)) and len(text) == 4 and text.isdigit():
+        text = f"{text}-01-01"
+    return as_days(
+        [text if isinstance(value, (str, int, np.integer)) else value], "parameter", future=True
+    )[0]
+
+
+def as_list(value: object) -> list:
+    """A list from what papermill passes: a list, "[0, 1]", "0, 1", or one value."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return list(value)
+    if not isinstance(value, str):
+        return [value]
+    text = value.strip().strip("[]()")
+    return [_as_number(part.strip().strip("'\"")) for part in text.split(",") if part.strip()]
+
+
+def _as_number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def split_dates(
+    dates: object,
+    validation_start: object,
+    test_start: object,
+    shares: tuple[float, float] = (0.7, 0.85),
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The two dates at which validation and test begin, printed: those given, or others where the
+    data do not fit them.
+
+    They fit if a third of ``dates`` (samples,) lies before validation and something after the
+    test's start. Else the dates after ``shares`` of the samples are used, and the reason is
+    printed.
+
+    Raises ValueError where the parameters are no dates or not in order, or the data have too few
+    different dates.
+    """
+    validation, test = as_date(validation_start), as_date(test_start)
+    if not validation < test:
+        raise ValueError(
+            f"validation_start must be before test_start, given {validation_start} and {test_start}"
+        )
+    days = as_days(np.sort(np.asarray(dates))) if len(dates) else pd.DatetimeIndex([])
+    if days.nunique() < 6:
+        raise ValueError(f"a split needs at least 6 different dates, given {days.nunique()}")
+    reason = "as given"
+    if not days[len(days) // 3] < validation < test < days[-1]:
+        given = f"{validation:%Y-%m-%d} and {test:%Y-%m-%d}"
+        reason = f"{given} do not fit data from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+        validation, test = (days[int(share * len(days))] for share in shares)
+        if not validation < test:
+            raise ValueError(f"too few different dates for the shares {shares} of a split")
+    print(f"validation from {validation:%Y-%m-%d}, test from {test:%Y-%m-%d} ({reason})")
+    return validation, test
 
 
 FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}

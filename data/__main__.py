@@ -86,7 +86,7 @@ def day(text):
 def tickers_in(file):
     """The tickers in a text file, separated by white space."""
     try:
-        tickers = Path(file).read_text(encoding="utf-8").split()
+        tickers = Path(file).read_text(encoding="utf-8-sig").split()
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(error) from error
     if not tickers:

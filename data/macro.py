@@ -1,5 +1,6 @@
-"""Monthly sentiment and industrial production. ``python -m data.macro`` makes the bundled file
-anew.
+"""Monthly sentiment, industrial production and a panel around them.
+
+``python -m data.macro`` makes the bundled files anew.
 """
 
 import zlib
@@ -9,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
-from data.source import damaged, local_file, record, sha256
+from data.catalog import DATASETS, record
+from data.source import damaged, local_file, sha256
 
 BUNDLED = Path(__file__).with_name("macro.csv")
-# inside statsmodels
-VINTAGE = "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US/2016-07-29.csv"
+BUNDLED_PANEL = Path(__file__).with_name("macro_panel.csv")
+OWN_PANEL = "macro_panel.csv"  # in the local folder: the reader's own series
+VINTAGES = "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US"  # inside statsmodels
+VINTAGE = f"{VINTAGES}/2016-07-29.csv"
 MONTHLY_SINCE = "1978-01"  # the University of Michigan asked four times a year before
 TITLES = {
     "GACDFSA066MSFRBPHI": "Philadelphia Fed outlook survey, general activity",
@@ -22,15 +25,44 @@ TITLES = {
     "UMCSENT": "University of Michigan consumer sentiment",
     "IPGMFN": "Manufacturing production, not seasonally adjusted",
 }
+# Title, kind of change that a model sees, and release lag: the months of a series that a
+# forecaster at the end of a month does not have yet. The kinds: "level" as it is, "difference" its
+# monthly change, "growth" 100 times the monthly change of its logarithm. Lags are read off the two
+# vintages, each made at the end of a month: the later of both.
+SERIES = {
+    "GACDFSA066MSFRBPHI": ("general activity, Philadelphia Fed", "level", 0),
+    "UMCSENT": ("consumer sentiment", "level", 0),
+    "INDPRO": ("industrial production", "growth", 1),
+    "IPGMFN": ("manufacturing production", "growth", 1),
+    "PAYEMS": ("employees on payrolls", "growth", 1),
+    "UNRATE": ("unemployment rate", "difference", 1),
+    "TCU": ("capacity utilization", "difference", 1),
+    "HOUST": ("housing starts", "growth", 1),
+    "PERMIT": ("building permits", "growth", 1),
+    "HSN1F": ("new houses sold", "growth", 1),
+    "DSPIC96": ("real disposable income", "growth", 2),
+    "CPIAUCSL": ("consumer prices", "growth", 1),
+    "CPILFESL": ("consumer prices without food and energy", "growth", 1),
+    "PCEPI": ("prices of consumption", "growth", 2),
+    "PCEPILFE": ("prices of consumption without food and energy", "growth", 2),
+    "SPREAD": ("yield of BAA less AAA bonds", "level", 0),
+    "MARKET": ("return of US stocks", "level", 0),
+}
+FROM_ARCH = ("SPREAD", "MARKET")
 
 
-def load_macro():
+def load_macro(panel: bool = False) -> pd.DataFrame:
     """Two monthly series: index ``date`` (first of the month); columns ``sentiment`` (points) and
     ``ip`` (index).
 
+    With ``panel``, more series follow these two; ``attrs["source"]`` then also has ``kinds`` (see
+    ``SERIES``) and ``lags`` (months) of each column. Bundled: ``data/macro_panel.csv``, 15 series
+    1985 to May 2016, when the last of them ends. Local: ``macro_panel.csv``, with a column of
+    dates, ``sentiment``, ``ip`` and any others; else the two series, and the columns of
+    ``fred_monthly.csv.gz`` that cover their months.
+
     Local: ``UMCSENT.csv`` and ``IPGMFN.csv`` as FRED serves them, or ``fred_monthly.csv.gz`` with
-    both columns.
-    Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in
+    both columns. Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in
     ``attrs["source"]["titles"]``.
 
     A missing value is an empty field or ".". The table runs from the first to the last month in
@@ -40,6 +72,8 @@ def load_macro():
     numbers, dates that are unsorted, repeated or not the first of a month, a production index that
     is not positive, or a month without a value between the first and the last.
     """
+    if panel:
+        return _load_panel()
     dataset = DATASETS["macro"]
     path = local_file(*dataset.files)
     if path is None:
@@ -57,7 +91,7 @@ def load_macro():
     )
 
 
-def make_csv():
+def make_csv() -> str:
     """Text of the bundled file: two columns of the New York Fed's nowcasting data that statsmodels
     carries.
     """
@@ -65,6 +99,90 @@ def make_csv():
     table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
     dates = pd.to_datetime(table["Date"], format="%m/%d/%y").rename("observation_date")
     return table[columns].set_index(dates).to_csv(lineterminator="\n")
+
+
+def _load_panel():
+    dataset = DATASETS["macro"]
+    own, path = local_file(OWN_PANEL), local_file(*dataset.files)
+    if own is not None:
+        table = _read(own)
+        if list(table)[:2] != ["sentiment", "ip"]:
+            raise damaged(own, "needs sentiment and ip as its first two series", "macro")
+        return _record_panel(table, "local", "your own copy", [own])
+    if path is None:
+        return _record_panel(_read(BUNDLED_PANEL), "bundled", dataset.licence, [BUNDLED_PANEL])
+    panel = load_macro()
+    source = panel.attrs["source"]
+    names = ["UMCSENT", "IPGMFN"]
+    if path.name != "UMCSENT.csv":
+        header = pd.read_csv(path, nrows=0)
+        others = [name for name in SERIES if name in header and name not in names]
+        if others:
+            # those that cover the months of both
+            more = _read(path, others).reindex(panel.index).dropna(axis=1)
+            panel, names = panel.join(more), [*names, *more]
+    source |= _details(names, panel)
+    panel.attrs["source"] = source
+    return panel
+
+
+def _record_panel(table, kind, licence, paths):
+    """Cut the table to the months that all series cover; check that none is missing between."""
+    names = list(table)
+    panel = table.asfreq("MS").rename_axis("date").set_axis(["sentiment", "ip", *names[2:]], axis=1)
+    complete = panel.dropna().index
+    if len(complete) < 2:
+        raise damaged(paths[0], f"its series have {len(complete)} months in common", "macro")
+    panel = panel[complete[0] : complete[-1]]
+    if (gaps := panel.index.difference(complete)).size:
+        raise damaged(paths[0], f"no value in {', '.join(gaps.strftime('%Y-%m')[:12])}", "macro")
+    details = _details(names, panel)
+    record(panel, "macro", kind, f"{len(names)} monthly series", licence, paths[0], panel.index)
+    panel.attrs["source"] |= details | {"files": {path.name: sha256(path) for path in paths}}
+    return panel
+
+
+def _details(names, panel):
+    """Titles, kinds and lags by column; a series not in SERIES grows if it is positive, and comes a
+    month late."""
+    titles, kinds, lags = {}, {}, {}
+    for column, name in zip(panel, names):
+        default = (column, "growth" if (panel[column] > 0).all() else "level", 1)
+        if column == "sentiment":
+            default = (column, "level", 0)
+        titles[column], kinds[column], lags[column] = SERIES.get(name, default)
+    return {"titles": titles, "kinds": kinds, "lags": lags}
+
+
+def make_panel_csv() -> str:
+    """Text of the bundled panel: the monthly series of the New York Fed's file that are complete
+    from 1985, the credit spread and the return of the stock market (Fama and French) that arch
+    carries."""
+    from arch.data import default, frenchdata  # slow to import, and not needed to load
+
+    table = pd.read_csv(files("statsmodels").joinpath(VINTAGE), dtype=str, keep_default_na=False)
+    table.index = pd.to_datetime(table["Date"], format="%m/%d/%y").rename("observation_date")
+    yields, returns = default.load(), frenchdata.load()
+    spread = yields["BAA"] - yields["AAA"]
+    months = pd.Index(returns.index.astype("int64").astype(str))  # arch reads 192607 as nanoseconds
+    market = (returns["Mkt-RF"] + returns["RF"]).set_axis(pd.to_datetime(months, format="%Y%m"))
+    table["SPREAD"] = spread.reindex(table.index).map("{:.2f}".format)
+    table["MARKET"] = market.reindex(table.index).map("{:.2f}".format)
+    columns = [name for name in SERIES if name in table]
+    return table[columns].to_csv(lineterminator="\n")
+
+
+def load_vintages(series: str = "INDPRO") -> pd.DataFrame:
+    """One series as it was published at the end of June and of July 2016: (months, 2 vintages).
+
+    Both files are inside statsmodels; a month that was not yet published is NaN.
+    """
+    vintages = {}
+    for day in ("2016-06-29", "2016-07-29"):
+        table = pd.read_csv(files("statsmodels").joinpath(f"{VINTAGES}/{day}.csv"))
+        months = pd.to_datetime(table["Date"], format="%m/%d/%y")
+        vintages[day] = table[series].set_axis(months)
+    return pd.DataFrame(vintages).rename_axis("date")
 
 
 def _record(table, kind, licence, paths):
@@ -90,8 +208,8 @@ def _record(table, kind, licence, paths):
     return macro
 
 
-def _read(path, columns):
-    """The ``columns`` of a file of FRED, by month; missing values are NaN."""
+def _read(path, columns=None):
+    """The ``columns`` (by default all) of a file of FRED, by month; missing values are NaN."""
     with open(path, "rb") as file:
         if file.read(1000).lstrip().startswith(b"<"):
             raise damaged(path, "is a web page, not a table", "macro")
@@ -99,11 +217,12 @@ def _read(path, columns):
         table = pd.read_csv(path, dtype=str, na_values=["."])
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise damaged(path, f"cannot be read as a table ({error})", "macro") from error
-    if repeated := [
+    if repeated := columns and [
         name for name in columns if f"{name}.1" in table
     ]:  # pandas' name for a second one
         raise damaged(path, f"has two columns {repeated[0]}", "macro")
     date = next((name for name in ("observation_date", "DATE", "date") if name in table), None)
+    columns = columns or [name for name in table if name != date]
     if date is None or not set(columns) <= set(table):
         found = ", ".join(map(str, table.columns[:6]))
         raise damaged(
@@ -114,7 +233,9 @@ def _read(path, columns):
         numbers = table[columns].set_index(index).astype("float64")
     except (ValueError, TypeError) as error:
         raise damaged(
-            path, f"dates and values must be plain ISO dates and numbers ({error})", "macro"
+            path,
+            f"dates and values must be plain ISO dates and numbers ({str(error).splitlines()[0]})",
+            "macro",
         ) from error
     _check(path, numbers)
     return numbers
@@ -140,5 +261,6 @@ def _check(path, numbers):
 
 
 if __name__ == "__main__":
-    BUNDLED.write_text(make_csv(), encoding="utf-8")
-    print(f"{BUNDLED.name}: {len(make_csv().splitlines()) - 1} months")
+    for path, text in ((BUNDLED, make_csv()), (BUNDLED_PANEL, make_panel_csv())):
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.name}: {len(text.splitlines()) - 1} months")

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from data.catalog import DATASETS
-from data.source import DataError, damaged, local_file, record
+from data.catalog import DATASETS, record
+from data.checks import ContractError, as_days, as_tickers, impossible_prices, thin_days
+from data.source import DataError, damaged, local_file
+from data.tables import long_rows, read_any
 
 
 def load_stock_prices(field="adj_close"):
@@ -15,8 +14,10 @@ def load_stock_prices(field="adj_close"):
 
     ``field`` is "adj_close" (US dollars, adjusted for splits and dividends), or "close" or "volume"
     (shares) where the local file has them. Local: ``stock_prices.parquet``, one row a stock and day
-    with the columns ``symbol``, ``date``, ``adj_close`` and optionally others. Bundled: 20 large US
-    stocks 1990 to 2022, "adj_close".
+    with the columns ``symbol``, ``date``, ``adj_close`` and optionally others, or
+    ``stock_prices.csv`` (``.csv.gz``), long like this or wide: a column a ticker, or two header
+    lines as yfinance writes them. Bundled: 20 large US stocks 1990 to 2022, "adj_close". A time of
+    day is cut off.
 
     Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, or
     prices that are infinite or not positive, no rows, or rows without symbol, date or a number.
@@ -24,7 +25,9 @@ def load_stock_prices(field="adj_close"):
     dataset = DATASETS["prices"]
     if path := local_file(*dataset.files):
         panel = _read_local(path, field)
-        return record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
+        record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
+        _tell_thin_days(panel, path)
+        return panel
     if field != "adj_close":
         raise DataError(
             f"the bundled stock prices have no {field!r}, only 'adj_close'; get a panel with: "
@@ -46,29 +49,44 @@ def load_stock_prices(field="adj_close"):
     )
 
 
+def _tell_thin_days(panel, path):
+    """Say which days only a few stocks know: one foreign calendar takes windows from everyone."""
+    thin = thin_days(panel)
+    if thin.any():
+        day = thin.idxmax()
+        traded = ", ".join(panel.columns[panel.loc[day].notna()][:5])
+        print(
+            f"{path.name}: on {thin.sum():,} of {len(thin):,} days fewer than half of the stocks "
+            f"have a price, the first is {day:%Y-%m-%d} (only {traded}): another calendar? No "
+            "window can span such a day"
+        )
+
+
 def _read_local(path, field):
     try:
-        rows = pd.read_parquet(path, columns=["symbol", "date", field]).astype({field: "float64"})
-        rows["date"] = pd.to_datetime(rows["date"])
+        rows = long_rows(read_any(path), field)
+        rows = rows.astype({field: "float64"})
+        if rows.empty or rows[["symbol", "date"]].isna().any(axis=None):
+            without = rows[["symbol", "date"]].isna().any(axis=1).sum()
+            raise damaged(path, f"has {len(rows)} rows, {without} without symbol or date", "prices")
+        rows["date"] = as_days(rows["date"])
+        rows["symbol"] = as_tickers(rows["symbol"], "symbol").to_numpy()
+    except ContractError as error:
+        raise damaged(
+            path, f"needs the columns symbol, date, {field}: {error}", "prices"
+        ) from error
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise damaged(
             path, f"needs the columns symbol, date and, of numbers, {field} ({error})", "prices"
         ) from error
-    if rows.empty or rows[["symbol", "date"]].isna().any(axis=None):
-        raise damaged(
-            path,
-            f"has {len(rows)} rows, {rows[['symbol', 'date']].isna().any(axis=1).sum()} without "
-            "symbol or date",
-            "prices",
-        )
     if rows.duplicated(["symbol", "date"]).any():
         twice = rows[rows.duplicated(["symbol", "date"])].iloc[0]
-        raise damaged(path, f"{twice['symbol']} has two rows on {twice['date']:%Y-%m-%d}", "prices")
-    if (
-        bad := np.isinf(rows[field])
-        | (rows[field] < 0)
-        | ((rows[field] == 0) & (field != "volume"))
-    ).any():
+        raise damaged(
+            path,
+            f"{twice['symbol']} has two rows on {twice['date']:%Y-%m-%d}; needs one row a day",
+            "prices",
+        )
+    if (bad := impossible_prices(rows, field)).any():
         row = rows[bad].iloc[0]
         raise damaged(
             path, f"{row['symbol']} has {field} {row[field]} on {row['date']:%Y-%m-%d}", "prices"

@@ -29,31 +29,13 @@ class Source(dict):
         )
 
 
-def record(frame, name, kind, origin, licence, path, dates=None):
-    """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
-    ``frame``.
-
-    ``dates`` is anything with ``min`` and ``max`` (by default no dates are recorded).
-    """
-    first, last = (
-        (None, None) if dates is None else (f"{day:%Y-%m-%d}" for day in (dates.min(), dates.max()))
-    )
-    frame.attrs["source"] = Source(
-        name=name,
-        kind=kind,
-        origin=origin,
-        licence=licence,
-        first=first,
-        last=last,
-        rows=len(frame),
-        sha256=sha256(path),
-    )
-    print(frame.attrs["source"])
-    return frame
-
-
 def sha256(path):
-    """Hexadecimal SHA-256 of a file."""
+    """Hexadecimal SHA-256 of a file, or of the names and contents of all text files in a folder."""
+    if Path(path).is_dir():
+        whole = hashlib.sha256()
+        for file in sorted(Path(path).rglob("*.txt")):
+            whole.update(f"{file.relative_to(path).as_posix()} {sha256(file)}\n".encode())
+        return whole.hexdigest()
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -76,10 +58,15 @@ def local_folder():
 
 
 def local_file(*names):
-    """Path of the first of ``names`` that exists in the local folder, or None."""
+    """Path of the first of ``names`` that exists in the local folder, or None; names of folders end
+    with a slash.
+    """
     folder = local_folder()
     candidates = [folder / name for name in names] if folder else []
-    return next((path for path in candidates if path.is_file()), None)
+    for name, path in zip(names, candidates):
+        if path.is_dir() if name.endswith("/") else path.is_file():
+            return path
+    return None
 
 
 def check_in_use(source, files, made, command, bundled=None):

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from data.catalog import DATASETS
-from data.source import damaged, local_file, record
+from data.catalog import DATASETS, record
+from data.checks import ContractError, check_ohlc, daily_index, flat_days
+from data.source import damaged, local_file
+from data.tables import plain_columns
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = [*PRICES, "volume"]
@@ -23,15 +24,21 @@ def load_sp500():
     row of these is dropped, because a file saved during a trading day ends with half a day.
     Bundled: ``arch.data.sp500``, 1999 to 2018.
 
-    Raises DataError where the local file has other columns, unsorted or repeated dates, or prices
-    that are not positive numbers.
+    ``^GSPC.csv`` (Yahoo) and ``^spx_d.csv`` (Stooq) are read alike. A time of day is cut off. Days
+    whose open, high, low and close are one number are counted in ``attrs["flat_days"]`` and told
+    (``data.checks.flat_days`` finds them).
+
+    Raises DataError where the local file has other columns, dates that are unsorted, repeated or
+    not certain, prices that are not positive numbers, or a high below a low, an open or close
+    outside of them.
     """
     dataset = DATASETS["sp500"]
     if path := local_file(*dataset.files):
         prices = _read_local(path)
-        return record(
-            prices, "sp500", "local", path.name, _licence(path, dataset), path, prices.index
-        )
+        licence = _licence(path, dataset)
+        record(prices, "sp500", "local", path.name, licence, path, prices.index)
+        _tell_flat_days(prices, path)
+        return prices
 
     import arch.data.sp500
 
@@ -55,26 +62,35 @@ def _read_local(path):
     from_fred = path.name == FRED
     dates, columns = ("observation_date", ["SP500"]) if from_fred else ("date", COLUMNS)
     try:
-        prices = pd.read_csv(path, parse_dates=[dates], index_col=dates, na_values=".")[
-            columns
-        ].astype("float64")
+        table = pd.read_csv(path, dtype={0: str}, na_values=".", encoding="utf-8-sig")
+        if not from_fred:
+            table = plain_columns(table)
+        values = table[columns].astype("float64")
+        days = daily_index(table[dates])
+    except ContractError as error:
+        raise damaged(path, str(error), "sp500") from error
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise damaged(
             path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500"
         ) from error
+    prices = values.set_axis(days.rename("date"), axis=0)
     if from_fred:
-        prices = prices.dropna().rename(columns={"SP500": "close"}).rename_axis("date")
+        prices = prices.dropna().rename(columns={"SP500": "close"})
     if len(prices) < 2:
         raise damaged(path, f"has {len(prices)} rows, at least 2 are needed", "sp500")
-    if not (prices.index.is_monotonic_increasing and prices.index.is_unique):
-        raise damaged(path, "dates must be sorted and unique", "sp500")
-    positive = prices.gt(0).drop(columns="volume", errors="ignore").all(axis=1) & np.isfinite(
-        prices
-    ).all(axis=1)
-    if not positive.all():
-        raise damaged(
-            path,
-            f"a price is missing, infinite or not positive on {positive.idxmin():%Y-%m-%d}",
-            "sp500",
-        )
+    try:
+        check_ohlc(prices)
+    except ContractError as error:
+        raise damaged(path, str(error), "sp500") from error
     return prices if from_fred else prices.iloc[:-1]
+
+
+def _tell_flat_days(prices, path):
+    """Say how many days have a close only; a range of zero is not a calm day."""
+    flat = flat_days(prices)
+    prices.attrs["flat_days"] = int(flat.sum())
+    if flat.any():
+        print(
+            f"{path.name}: open, high, low and close are one number on {flat.sum():,} days, the "
+            f"last {flat[flat].index[-1]:%Y-%m-%d}: the range of these days is unknown, not zero"
+        )

@@ -1,4 +1,4 @@
-"""Synthetic 10-K sections and prices, with a planted effect of the wording."""
+"""Synthetic 10-K sections and prices, with planted effects of the wording on return and risk."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,19 @@ EFFECT = (
     0.02  # excess return over the week of the planted effect, per standard deviation of the tone
 )
 NEWS = 0.4  # sentences that carry the tone, for each of the boilerplate
+RISK_EFFECT = 0.25  # log volatility of the year after, per standard deviation of the risk
+RISK_NEWS = 0.25  # sentences that carry the risk, for each of the boilerplate
+LASTING = 0.8  # correlation of a company's risk with that of the year before
 KEPT = 0.9  # share of the boilerplate that a company repeats the year after
 GOOD = "improved resolved strengthened diversified stable renewed recovered favorable".split()
 BAD = "impaired disputed weakened concentrated volatile terminated deteriorated adverse".split()
+RISKY = (
+    "covenants refinancing dilution restatement backlogs subpoenas downgrades writedowns".split()
+)
+CALM = "annuities renewals franchises prepayments reserves tenders subscriptions royalty".split()
+RISK_OPENINGS = (
+    "Much rests on|Our plan includes|The board reviews|A part of our result is|We report".split("|")
+)
 NEWS_OPENINGS = (
     "We expect|We depend on|Reports on|This year saw|Analysts discuss|Competitors point "
     "to|Last quarter brought"
@@ -31,10 +41,14 @@ SUBJECTS = (
     "goodwill|spare parts|water rights|dealer networks|software licenses|drilling "
     "permits|warranty claims|key employees"
 ).split("|")
-LATE_SUBJECTS = "data privacy|cyber attacks|import tariffs".split(
-    "|"
-)  # in the news from LATE_YEAR on
-LATE_YEAR = 2014
+LATE_SUBJECTS = {  # terms that are in the news from a year on, and never before
+    "data privacy": 2013,
+    "cyber attacks": 2014,
+    "autonomous vehicles": 2015,
+    "import tariffs": 2016,
+    "distributed ledgers": 2017,
+    "climate disclosure": 2018,
+}
 VERBS = (
     "may|could|might|can|will|would|should soon|need not|may again|could eventually|will "
     "hardly|might gradually"
@@ -80,7 +94,14 @@ PREAMBLE = (
 )
 
 
-def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
+def synthetic_filings(
+    companies: int = 120,
+    years: int = 20,
+    effect: float = EFFECT,
+    seed: int = 0,
+    risk_effect: float = RISK_EFFECT,
+    chance: int | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(filings, prices): made-up Item 1A sections, one a company and year from 2000, and daily
     prices.
 
@@ -92,40 +113,56 @@ def synthetic_filings(companies=120, years=20, effect=EFFECT, seed=0):
     the market, which comes too early to be traded. ``effect=0`` plants nothing, with the same
     texts.
 
+    A company's risk is a standard normal number too, but a lasting one: its correlation with the
+    year before is LASTING. It sets the share of words of RISKY, less of CALM, in RISK_NEWS
+    sentences for each of the boilerplate. From the second day after ``date_filed`` to the next
+    filing, the company's own daily returns are multiplied by ``exp(risk_effect * risk)``. So both
+    the words and the volatility of the past tell of the volatility to come. ``chance`` is a seed of
+    other returns for the same texts and effects.
+
     Form follows real sections: sentences from a few words to more than 50, common and rare words,
     names that only one company uses, headings, bullets, figures, and a small table. Lengths are
     log-normal, about 1,700 words at the median, a quarter of a real section. Terms of two and three
     words ("interest rates", "intellectual property rights") are there for phrase detection; some
-    come up in LATE_YEAR only, as such terms do.
+    come up in late years only, as such terms do.
     """
     rng = np.random.default_rng(seed)
     days = pd.bdate_range("1999-06-01", f"{2000 + years}-06-30", name="date")
     tickers = [f"SYN{number:03d}" for number in range(companies)]
-    returns = rng.normal(0.0003, 0.008, (len(days), 1)) + rng.normal(
-        0, 0.015, (len(days), companies)
-    )
+    market = rng.normal(0.0003, 0.008, (len(days), 1))
+    own = rng.normal(0, 0.015, (len(days), companies))
+    if chance is not None:
+        again = np.random.default_rng(chance)
+        market, own = again.normal(0.0003, 0.008, market.shape), again.normal(0, 0.015, own.shape)
+    planted = np.zeros_like(own)
     rows = []
     for column, ticker in enumerate(tickers):
         names = ["".join(rng.choice(SYLLABLES, 3)).capitalize() for _ in range(20)]
         size = int(np.clip(rng.lognormal(3.8, 0.5), 12, 250))
         boilerplate = _boilerplate(rng, size, years, names)
+        risk = rng.normal()
         for year, repeated in enumerate(boilerplate, start=2000):
             filed = pd.Timestamp(year, 2, 1) + pd.Timedelta(days=int(rng.integers(0, 60)))
             tone = rng.normal()
-            news = _news(rng, round(NEWS * size), tone, year >= LATE_YEAR)
+            risk = LASTING * risk + np.sqrt(1 - LASTING**2) * rng.normal()
+            late = [term for term, first in LATE_SUBJECTS.items() if year >= first]
+            news = _news(rng, round(NEWS * size), tone, late)
+            news = np.append(news, _risk_sentences(rng, round(RISK_NEWS * size), risk))
             body = " ".join(np.insert(repeated, rng.integers(0, size + 1, len(news)), news))
             text = "\n\n".join(
                 ["Item 1A. Risk Factors.", PREAMBLE, body, *_table(rng, names, year)]
             )
             rows.append((ticker, 1_000_000 + column, "10-K", filed, "1A", text))
             entry = days.searchsorted(filed, side="right")
-            returns[entry, column] += effect * tone
-            returns[entry + 1 : entry + 6, column] += effect * tone / 5
+            planted[entry, column] += effect * tone
+            planted[entry + 1 : entry + 6, column] += effect * tone / 5
+            following = days.searchsorted(pd.Timestamp(year + 1, 2, 1))
+            own[entry + 1 : following, column] *= np.exp(risk_effect * risk)
     filings = pd.DataFrame(rows, columns=COLUMNS).sort_values(
         ["date_filed", "ticker"], ignore_index=True
     )
     prices = pd.DataFrame(
-        50 * np.exp(returns.cumsum(axis=0)), days, pd.Index(tickers, name="ticker")
+        50 * np.exp((market + own + planted).cumsum(axis=0)), days, pd.Index(tickers, name="ticker")
     )
     return filings, prices
 
@@ -178,12 +215,21 @@ def _boilerplate(rng, size, years, names):
 
 
 def _news(rng, size, tone, late):
-    """Sentences with one word of GOOD or BAD each."""
+    """``size`` sentences with one word of GOOD or BAD each; ``late``: terms of recent years."""
     words = np.where(
         rng.random(size) < 1 / (1 + np.exp(-tone)), rng.choice(GOOD, size), rng.choice(BAD, size)
     ).astype(object)
-    subjects = _draw(rng, LATE_SUBJECTS * late + SUBJECTS, size)
+    subjects = _draw(rng, [*late, *SUBJECTS], size)
     return _sentences(rng, _draw(rng, NEWS_OPENINGS, size) + " " + words, subjects, 0.5) + "."
+
+
+def _risk_sentences(rng, size, risk):
+    """``size`` sentences with one word of RISKY or CALM each."""
+    risky = rng.random(size) < 1 / (1 + np.exp(-risk))
+    words = np.where(risky, rng.choice(RISKY, size), rng.choice(CALM, size)).astype(object)
+    openings = _draw(rng, RISK_OPENINGS, size) + " " + words + " and"
+    subjects = _draw(rng, SUBJECTS, size)
+    return _sentences(rng, openings, subjects, 0.5) + "."
 
 
 def _table(rng, names, year):

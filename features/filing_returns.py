@@ -5,6 +5,8 @@ because of its outcome.
 import numpy as np
 import pandas as pd
 
+from data.checks import as_days, daily_index, share_class
+
 
 def returns_after_filing(filings, prices, days=5, delay=1):
     """One row a filing, in the order and with the index of ``filings``; what cannot be computed is
@@ -16,7 +18,8 @@ def returns_after_filing(filings, prices, days=5, delay=1):
     mistake that is shown in notebook 09.
 
     Args:
-        filings: DataFrame with ``ticker`` and ``date_filed``.
+        filings: DataFrame with ``ticker`` and ``date_filed``; days are compared, a time of day is
+            cut off, and BRK.B is the BRK-B of the prices.
         prices: trading days × tickers, NaN where there is no price.
         days: trading days from entry to exit, at least 1.
         delay: trading days from the filing date to the entry.
@@ -32,9 +35,13 @@ def returns_after_filing(filings, prices, days=5, delay=1):
     if days < 1 or delay < 0 or len(prices) <= days:
         given = f"{days}, {delay} and {len(prices)}"
         raise ValueError(f"needs days >= 1, delay >= 0 and more prices than days, given {given}")
-    panel, calendar = prices.to_numpy(dtype=float), prices.index.as_unit("ns")
-    filed = pd.DatetimeIndex(filings["date_filed"]).as_unit("ns")
-    stock = prices.columns.get_indexer(filings["ticker"])
+    panel = prices.to_numpy(dtype=float)
+    calendar = daily_index(prices.index).as_unit("ns")  # a close stamped 16:00 is that day's close
+    filed = as_days(filings["date_filed"], "date_filed").as_unit("ns")
+    columns = pd.Index([share_class(ticker) for ticker in prices.columns])
+    if not columns.is_unique:
+        raise ValueError(f"prices hold a stock twice: {columns[columns.duplicated()][0]}")
+    stock = columns.get_indexer([share_class(ticker) for ticker in filings["ticker"]])
     known = (
         calendar.searchsorted(filed, side="right") - 1
     )  # the last close on or before the filing date

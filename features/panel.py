@@ -29,9 +29,23 @@ def check_prices(prices):
             f"{shape}"
         )
     index = prices.index
+    if prices.columns.nlevels > 1:
+        raise ValueError(
+            f"the columns must be tickers, given {prices.columns.nlevels} levels such as "
+            f"{prices.columns[0]}; choose one field, such as prices['Adj Close']"
+        )
+    if index.tz is not None:
+        raise ValueError(
+            f"the dates must have no time zone, given {index.tz}; use tz_localize(None)"
+        )
     if index.hasnans or not index.is_unique or not index.is_monotonic_increasing:
         raise ValueError(
             "the dates must be sorted from old to new, without duplicates or missing dates (NaT)"
+        )
+    if (twice := index.normalize().duplicated()).any():
+        raise ValueError(
+            f"prices must be daily, given two rows on {index[twice][0]:%Y-%m-%d}; keep the last of "
+            "each day"
         )
     if not prices.columns.is_unique:
         raise ValueError(
@@ -59,13 +73,18 @@ def suspect_ticks(prices, jump=0.5, times=30, history=21, lookback=252):
 
     A move is suspect if it is larger than ``jump`` (absolute log return, 0.5 is +65 % or -39 %) and
     larger than ``times`` the mean absolute log return of the ``lookback`` trading days before it,
-    or if there are fewer than ``history`` of these. The rule needs nothing later than the move
-    itself. It cannot tell an error from a crash out of a calm sky, so use it on inputs, never on
-    the outcome to be predicted.
+    suspect ones left out, or if there are fewer than ``history`` of these. The rule needs nothing
+    later than the move itself. It cannot tell an error from a crash out of a calm sky, so use it on
+    inputs, never on the outcome to be predicted.
     """
     size = np.log(prices).diff().abs()
-    usual = size.rolling(lookback, min_periods=history).mean().shift(1)
-    return (size > jump) & ((size > times * usual) | usual.isna())
+    found = pd.DataFrame(False, prices.index, prices.columns)
+    while True:  # a bad tick must not hide the next one: leave it out of the mean, look again
+        usual = size.mask(found).rolling(lookback, min_periods=history).mean().shift(1)
+        again = found | ((size > jump) & ((size > times * usual) | usual.isna()))
+        if again.equals(found):
+            return found
+        found = again
 
 
 def weekly_prices(prices):
@@ -106,7 +125,8 @@ def returns(prices, suspect=None):
     change = prices.pct_change(fill_method=None)
     if suspect is None:
         return change
-    period = prices.index.searchsorted(suspect.index)  # the row whose period contains each tick
+    rows, ticks = prices.index.normalize(), suspect.index.normalize()  # days meet days
+    period = rows.searchsorted(ticks)  # the row whose period contains each tick
     inside = period < len(prices)
     bad = (
         suspect[inside]
@@ -121,10 +141,18 @@ def ranks_by_date(X, dates):
     """Rank of each stock among the samples of its date, step by step, scaled to variance one
     (uniform).
 
-    ``X`` is (samples, steps), ordered by ``dates`` (samples,). Returns float32 of the same shape,
+    ``X`` is (samples, steps), ``dates`` (samples,) in any order. Returns float32 of the same shape,
     between -1.73 and 1.73. A date's ranks use that date's samples only, so they are known when its
     inputs are. Ties share their mean rank; a date with a single stock has rank 0.
     """
+    dates = np.asarray(dates)
+    if len(dates) != len(X):
+        raise ValueError(f"needs one date a sample, given {len(dates)} for {len(X)} samples")
+    order = np.argsort(dates, kind="stable")
+    if (order[1:] < order[:-1]).any():
+        ranked = np.empty(X.shape, dtype="float32")
+        ranked[order] = ranks_by_date(X[order], dates[order])
+        return ranked
     ranked = np.empty(X.shape, dtype="float32")
     first = np.flatnonzero(np.r_[True, dates[1:] != dates[:-1]])
     for start, end in zip(first, [*first[1:], len(X)]):

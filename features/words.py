@@ -1,6 +1,7 @@
 """Raw text to integer sequences for recurrent networks: plain Python and NumPy."""
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
@@ -8,7 +9,23 @@ from itertools import chain
 import numpy as np
 
 PAD, UNKNOWN = 0, 1  # padding is masked; an unknown word is a word
-WORD = re.compile(r"n't|'(?:s|m|d|re|ve|ll)\b|\w+|[!?]")
+BREAK = re.compile(r"<\s*/?\s*br\b[^<>]*>", re.IGNORECASE)
+
+
+def _combining() -> str:
+    """Marks that belong to the letter before them, where Python tears words of Hindi or Tamil."""
+    marks = [code for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
+    runs, first = [], 0
+    for place in range(1, len(marks) + 1):
+        if place == len(marks) or marks[place] != marks[place - 1] + 1:
+            runs.append(f"{chr(marks[first])}-{chr(marks[place - 1])}")
+            first = place
+    return "".join(runs)
+
+
+PLAIN_WORD = re.compile(r"n't|'(?:s|m|d|re|ve|ll)\b|\w+|[!?]")  # faster, for plain English
+LETTER = rf"\w(?:[{_combining()}]|[\u200c\u200d](?=\w))*"
+WORD = re.compile(rf"n't|'(?:s|m|d|re|ve|ll)\b|(?:{LETTER})+|[!?]")
 TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'", "_": " "})
 
 
@@ -16,14 +33,18 @@ def tokenize(text: str) -> list[str]:
     """Lower-case words of a string, split as GloVe's were: "It's bad, isn't it?" -> it 's bad is
     n't it ?
 
-    HTML line breaks and punctuation other than ! and ? are dropped. Raises TypeError for anything
-    but a string.
+    HTML line breaks in any spelling and punctuation other than ! and ? are dropped; an accent that
+    is a character of its own joins its letter (NFC), and the vowel signs of scripts such as
+    Devanagari stay in their words. Raises TypeError for anything but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
-    return WORD.findall(
-        text.translate(TYPOGRAPHIC).lower().replace("<br />", " ").replace("n't", " n't")
-    )
+    word = PLAIN_WORD
+    if not text.isascii():
+        text, word = unicodedata.normalize("NFC", text), WORD
+    if "<" in text:
+        text = BREAK.sub(" ", text)
+    return word.findall(text.translate(TYPOGRAPHIC).lower().replace("n't", " n't"))
 
 
 @dataclass
@@ -129,12 +150,15 @@ def batches_by_length(
     """Positions of batches of similar length, with the length to pad each to: a list of (rows,
     length).
 
-    A sequence belongs to the first of the sorted ``lengths`` that holds it, so that only a few
-    shapes occur: each is one compilation, and short texts do not wait for long ones. With ``rng``
-    (a NumPy Generator) rows and batches are shuffled, without it they are in order. ValueError
-    where a sequence is longer than all ``lengths``.
+    A sequence belongs to the first of the ``lengths``, which are sorted here, that holds it, so
+    that only a few shapes occur: each is one compilation, and short texts do not wait for long
+    ones. With ``rng`` (a NumPy Generator) rows and batches are shuffled, without it they are in
+    order. ValueError where a sequence is longer than all ``lengths``.
     """
     sizes, batches = np.array([len(sequence) for sequence in sequences], dtype=int), []
+    lengths = sorted(set(lengths))
+    if not lengths:
+        raise ValueError("lengths must hold at least one length, given none")
     if sizes.max(initial=0) > max(lengths):
         raise ValueError(
             f"the longest sequence has {sizes.max()} positions, the longest of the lengths is "

@@ -144,7 +144,7 @@ def test_files_that_are_not_what_they_say(local):
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        (lambda rows: rows.rename(columns={"symbol": "name"}), "needs the columns symbol"),
+        (lambda rows: rows.rename(columns={"symbol": "stock"}), "needs the columns symbol"),
         (lambda rows: pd.concat([rows, rows.iloc[[3]]]), "B has two rows on 2020-01-02"),
         (lambda rows: rows.replace(7.0, 0.0), "A has adj_close 0.0 on 2020-01-06"),
         (lambda rows: rows.replace(7.0, -1.0), "A has adj_close -1.0"),

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from dask.distributed import Client, LocalCluster
 from gensim.models.phrases import Phrases
-from notebook_code import functions
-from sklearn.feature_extraction.text import TfidfTransformer
 
-import utils
 from data.filings import load_filings
 from data.source import DataError, sha256
 from data.synthetic import BAD, COLUMNS, EFFECT, GOOD, PREAMBLE, _news, synthetic_filings
@@ -40,7 +36,6 @@ from features.filings import (
 )
 from features.filings import tokens as tokens_step
 from features.filings.common import stream
-from features.words import Vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 # Dask asks for a route to the outside to learn its own address, and says so where there is none.
@@ -189,7 +184,7 @@ def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Setti
 
 def plain_texts(count=60, seed=0):
     rng = np.random.default_rng(seed)
-    return [" ".join(_news(rng, 20, 0, late=False)) for _ in range(count)]
+    return [" ".join(_news(rng, 20, 0, late=[])) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +213,8 @@ def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path,
         frame.loc["giant sentence", "words"] == 5003
         and frame.loc["giant sentence", "sentences_cut"] == 1
     )
-    assert frame.loc["table", "words_in_tables"] == frame.loc["table", "words"] == 60
-    assert frame.loc["short", ["words", "words_in_short"]].tolist() == [11, 4]
+    assert frame.loc["table", "words_in_tables"] == frame.loc["table", "words"] > 60
+    assert frame.loc["short", ["words", "words_in_short"]].tolist() == [12, 5]
 
 
 def test_no_word_is_lost_without_being_counted(tmp_path, client):
@@ -283,17 +278,33 @@ def test_phrases_are_those_of_gensim(prepared):
             ]
     options = dict(min_count=5, threshold=0.5, scoring="npmi")
     two = Phrases(sentences, **options)
-    assert len(model.bigrams) > 10 and set(model.bigrams["phrase"]) == set(two.export_phrases())
-    assert np.allclose(model.bigrams["score"], model.bigrams["phrase"].map(two.export_phrases()))
+    two = two.freeze()
+    two.phrasegrams = {
+        phrase: score for phrase, score in two.phrasegrams.items() if "[number]" not in phrase
+    }
+    assert len(model.bigrams) > 10 and set(model.bigrams["phrase"]) == set(two.phrasegrams)
+    assert np.allclose(model.bigrams["score"], model.bigrams["phrase"].map(two.phrasegrams))
     joined = list(two[sentences])
     three = Phrases(joined, delimiter="+", **options).export_phrases()
     three = {
-        phrase.replace("+", "_"): score for phrase, score in three.items() if phrase.count("_") == 1
+        phrase.replace("+", "_"): score
+        for phrase, score in three.items()
+        if phrase.count("_") == 1 and "[number]" not in phrase
     }
     assert len(three) > 3 and dict(
         zip(model.trigrams["phrase"], model.trigrams["score"])
     ) == pytest.approx(three)
     assert {"interest_rates", "natural_gas_prices"} <= set(model.vocabulary["token"])
+
+
+def test_numbers_are_one_token_and_in_no_phrase(tmp_path, client):
+    text = "Costs rose by 3.5 percent and by 1,200 dollars in the year 2011 alone."
+    path = corpus_file(tmp_path / "in.parquet", [text] * 8)
+    _, model, frame = whole_chain(path, tmp_path, client, settings=Settings(min_count=2))
+    vocabulary = frame.attrs["vocabulary"]
+    said = [vocabulary[token] for token in frame["sequence"][0]]
+    assert said.count("[number]") == 3 and "by_percent" not in "_".join(said)
+    assert not model.vocabulary["token"].str.contains("_[number]", regex=False).any()
 
 
 def test_sequences_say_what_the_text_says(prepared):
@@ -305,6 +316,7 @@ def test_sequences_say_what_the_text_says(prepared):
     for entry in frame.itertuples():
         said = "_".join(vocabulary[token] for token in entry.sequence).split("_")
         words = [word for word in split_tokens(texts[entry.row]) if word != "\n"]
+        words = ["[number]" if word[0].isdigit() else word for word in words]
         assert said == [
             word if word in known or word == found else "[unknown]"
             for word, found in zip(words, said, strict=True)
@@ -677,109 +689,3 @@ def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
 def test_bad_horizons_are_refused(options):
     with pytest.raises(ValueError, match="needs days"):
         returns_after_filing(filed(("A", "2020-01-08")), panel(), **options)
-
-
-# ------------------------------------------------------------------------------------- notebook 09, its own code
-
-
-@pytest.fixture
-def notebook():
-    names = functions("09")
-    names.update(HEAD=5, BLOCK=4, BLOCKS=3)
-    return names
-
-
-def test_networks_read_ids_in_order_and_padding_comes_first(notebook):
-    short, long = np.arange(2, 8, dtype="int32"), np.arange(2, 42, dtype="int32")
-    blocks = notebook["block_input"]([short, long, long[:1]])
-    assert blocks.shape == (3, 3, 4)
-    assert blocks[0].tolist() == [[0] * 4, [0, 0, 2, 3], [4, 5, 6, 7]], (
-        "a short section is read as a whole"
-    )
-    assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], (
-        "a long one from its first to its last words"
-    )
-    assert blocks[2].tolist() == [[0] * 4, [0] * 4, [0, 0, 0, 2]]
-    assert notebook["block_input"]([short]).shape == (1, 2, 4), (
-        "no more blocks than the longest section has"
-    )
-    assert notebook["head_input"]([short, long[:2]]).tolist() == [[2, 3, 4, 5, 6], [0, 0, 0, 2, 3]]
-
-
-def test_words_are_counted_without_padding_and_unknown(notebook):
-    counted = notebook["count_matrix"]([np.array([0, 1, 2, 2, 4]), np.array([], dtype="int32")], 5)
-    assert counted.toarray().tolist() == [[2, 0, 1], [0, 0, 0]]
-
-
-def test_months_count_by_their_filings(notebook):
-    assert notebook["weighted"](np.array([1.0, 0.0]), np.array([1, 3])) == 0.25
-    frame = pd.DataFrame(
-        {"date_filed": pd.to_datetime(["2020-01-05", "2020-01-20", "2020-02-01", "2020-02-29"])}
-    )
-    notebook["sample"] = frame.assign(excess=[0.1, 0.2, 0.3, 0.1])
-    months = notebook["ic_by_month"](np.array([1, 2, 3, 4]), slice(None))
-    assert months["ic"].tolist() == [1, -1] and months["filings"].tolist() == [2, 2]
-
-
-@pytest.fixture(scope="module")
-def control():
-    """The controls of notebook 09 on the bundled filings, as functions of it; single words, no
-    phrases.
-    """
-    names = functions("09")
-    filings, prices = synthetic_filings()
-    sample = filings.join(returns_after_filing(filings, prices))
-    windows = utils.Windows(
-        sample.index, sample["excess"], sample["date_filed"].to_numpy(), sample["exit"].to_numpy()
-    )
-    split = utils.split_by_date(windows, names["VALIDATION_START"], names["TEST_START"])
-    tokens = [[word for word in split_tokens(text) if word != "\n"] for text in filings["text"]]
-    known = Vocabulary.fit(tokens[split.train])
-    ids = known.encode(tokens)
-    counts = names["count_matrix"](ids, len(known))
-    words = TfidfTransformer(sublinear_tf=True).fit(counts[split.train]).transform(counts)
-    names.update(
-        sample=sample,
-        split=split,
-        TRAIN=split.train,
-        HELD_OUT=split.validation,
-        test=split.test,
-        words=words,
-    )
-    X = names["block_input"](ids)
-    build = partial(names["build_hierarchical"], X.shape[1:], len(known))
-    names.update(
-        CHOSEN="network",
-        builders={"network": build},
-        inputs={"network": X},
-        tone=names["tone_of"](ids, known.words),
-    )
-    names.update(source={"kind": "bundled"}, target=sample["excess"].to_numpy())
-    return names
-
-
-def test_a_planted_effect_is_found(control):
-    """Seed 2: it was stopped before it had begun to learn, when the vectors of blocks were not
-    scaled.
-    """
-    y = control["with_effect"](EFFECT, 0)
-    assert np.array_equal(y, control["target"])
-    found = control["pooled"](
-        [control["control"](y + 1e-9, 2)]
-    )  # not quite the target, so that it is learned
-    best = found["counting the right words"][0]
-    assert best > 0.35
-    assert all(low > 0 and value > 0.6 * best for value, low, high in found.values()), found
-
-
-NOTHING = {
-    "no effect": lambda names, seed: names["with_effect"](0, seed),
-    "shuffled": lambda names, seed: names["shuffled"](seed),
-}
-
-
-@pytest.mark.parametrize("returns", NOTHING.values(), ids=NOTHING)
-def test_nothing_is_found_where_nothing_is(control, returns):
-    found = control["pooled"]([control["control"](returns(control, 1), 1)])
-    del found["counting the right words"]  # not learned from these returns: nothing to prove
-    assert all(low < 0 < high for value, low, high in found.values()), found

@@ -112,7 +112,9 @@ def crlf_copy(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="sets the locale as Unix does")
 def test_a_checkout_of_windows_is_read(tmp_path):
-    """CRLF, a blank and an umlaut in the folder, and a locale that is not UTF-8 (ASCII: stricter than Latin-1)."""
+    """CRLF, a blank and an umlaut in the folder, and a locale that is not UTF-8 (ASCII: stricter
+    than Latin-1).
+    """
     folder = tmp_path / "Übung eins"
     crlf_copy(folder)
     script = """

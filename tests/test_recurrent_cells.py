@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from keras import layers
 from notebook_code import functions
 
+from features import recurrence
+
 WITHIN = 1e-5
-notebook = functions("00")
+notebook = vars(recurrence) | functions("00")
 CELLS = {
     "SimpleRNN": (layers.SimpleRNN, {}, notebook["simple_rnn"]),
     "LSTM": (layers.LSTM, {}, notebook["lstm"]),
     "GRU": (layers.GRU, {}, notebook["gru"]),
-    "GRU(reset_after=False)": (layers.GRU, {"reset_after": False}, notebook["gru_reset_before"]),
 }
 largest = {"samples": 5, "steps": 15, "features": 6, "seed": 999}
 shapes = st.fixed_dictionaries({name: st.integers(1, number) for name, number in largest.items()})
@@ -176,3 +177,52 @@ def test_adding_problem_marks_one_number_in_each_half(samples, length, seed):
         marks[:, length // 2 :].sum(axis=1) == 1
     ).all()
     np.testing.assert_allclose((numbers * marks).sum(axis=1, keepdims=True), y, rtol=1e-6)
+
+
+def test_attention_equals_keras():
+    """Over shapes; Keras' layer leaves the scaling to the caller."""
+    for seed, (queries, steps, width) in enumerate([(1, 1, 1), (3, 7, 2), (5, 4, 9)]):
+        rng = np.random.default_rng(seed)
+        query, key = rng.normal(size=(2, queries, width)), rng.normal(size=(2, steps, width))
+        value = rng.normal(size=(2, steps, 3))
+        ours, weights = notebook["attention"](query, key, value)
+        theirs = layers.Attention()([query / np.sqrt(width), value, key])
+        assert recurrence.largest_gap(ours, theirs) < WITHIN
+        np.testing.assert_allclose(weights.sum(axis=-1), 1)
+
+
+def test_clipping_pays_from_every_start():
+    """The exhibit of the notebook: without clipping the cell ends worse than always 0."""
+    for seed in range(6):
+        last = []
+        for limit in (0.3, np.inf):
+            arguments = [notebook[name] for name in ("simple_rnn", "backpropagate", "clip")]
+            losses, _ = recurrence.learn_numbers(*arguments, limit, seed)
+            last.append(np.mean(losses[-20:]))
+        assert last[0] < last[1] and last[0] < 0.25
+
+
+@some
+@given(units=units, forget=st.floats(-2, 5), longest=st.sampled_from([0, 10, 100]))
+def test_gate_biases(units, forget, longest):
+    start = recurrence.GateBiases(forget, longest)
+    layer = layers.LSTM(units, bias_initializer=start, unit_forget_bias=False)
+    layer.build((None, 5, 2))
+    i, f, candidate, o = np.split(layer.get_weights()[2], 4)
+    assert not np.concatenate([candidate, o]).any()
+    if longest:
+        assert (f >= 0).all() and (f <= np.log(longest - 1)).all()
+        np.testing.assert_array_equal(i, -f)
+    else:
+        np.testing.assert_allclose(f, forget, rtol=1e-6, atol=1e-6)
+        assert not i.any()
+
+
+def test_product_of_forget_gates():
+    """Without recurrent weights and input the cell state is kept by sigma(bias) a step."""
+    for bias in (0, 1, 3):
+        curve = recurrence.memory_curve(
+            notebook["memory"], notebook["lstm"], "LSTM", forget_bias=bias, scale=0
+        )
+        kept = 1 / (1 + np.exp(-bias))
+        assert curve[60] / curve[0] == pytest.approx(kept**60, rel=0.5)

@@ -1,4 +1,6 @@
-"""What people expect of a repository: licence, workflows, forms, the first cell, copies for JupyterLab, the site."""
+"""What people expect of a repository: licence, workflows, forms, the first cell, copies for
+JupyterLab, the site.
+"""
 
 import json
 import re

@@ -15,9 +15,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import data
-import training
+from features.reviews import fit_log_count_ratios, random_part
 from features.words import Vocabulary, tokenize
-from training import TextBatches, predict
+from training import ChannelBatches, predict, predict_reviews
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
@@ -77,100 +77,77 @@ def test_nothing_learned_before_the_model_has_seen_validation_or_test(
         word for text in rows[rows["split"] == "train"]["text"] for word in tokenize(text)
     )
     assert names["vocabulary"].counts == expected
-    bag_of_words = names["baseline"][0] if number == "06" else names["counter"]
+    bag_of_words = names["tfidf"][0] if number == "06" else names["counter"]
     learned = set(names["vocabulary"].words) | set(bag_of_words.vocabulary_)
+    if number == "06":
+        learned |= set(names["ratios"].ratios)
     assert "film" in learned and "the film" in learned
     assert not [words for words in learned if "seenvalidation" in words or "seentest" in words]
 
 
-def test_any_string_gets_a_score(notebook, small):
-    *_, vocabulary = small
-    keras.utils.set_random_seed(0)
-    network = notebook["build_network"](len(vocabulary), units=3)
-    texts = [
-        "",
-        "film " * 10_000,
-        "zxq qxz zxq",
-        "a very good film",
-        "<br />",
-        "zxq",
-        "\U0001f600 \x00",
-        "good " * 60,
-    ]
-    scores = notebook["score_texts"](texts, network, vocabulary)
-    assert (
-        scores.shape == (len(texts),)
-        and np.isfinite(scores).all()
-        and ((0 < scores) & (scores < 1)).all()
-    )
-    assert scores[0] == pytest.approx(scores[5]) == pytest.approx(scores[4]), (
-        "no word is one unknown word"
-    )
-    assert scores[0] != pytest.approx(scores[3], abs=1e-6) and scores[1] != pytest.approx(
-        scores[7], abs=1e-6
-    )
-    alone = [notebook["score_texts"]([text], network, vocabulary)[0] for text in texts]
-    np.testing.assert_allclose(scores, alone, atol=1e-5)
-    np.testing.assert_allclose(
-        scores[::-1], notebook["score_texts"](texts[::-1], network, vocabulary), atol=1e-5
-    )
-    assert notebook["score_texts"]([], network, vocabulary).shape == (0,)
-    with pytest.raises(TypeError, match="needs a string, given NoneType"):
-        notebook["score_texts"]([None], network, vocabulary)
-
-
-def test_pieces_are_read_apart_and_in_both_directions(notebook):
-    read = notebook["ReadPieces"](units=3, piece=5)
-    vectors = np.random.default_rng(0).normal(size=(2, 20, 4)).astype("float32")
-    before = keras.ops.convert_to_numpy(read(vectors))
-    vectors[0, 12] += 1
-    after = keras.ops.convert_to_numpy(read(vectors))
-    assert before.shape == (2, 4, 12)
-    changed = np.abs(after - before).max(axis=2) > 1e-6
-    assert changed.tolist() == [[False, False, True, False], [False] * 4]
-    piece = vectors[:1, 10:15]
-    states = keras.ops.convert_to_numpy(read.gru(piece))[0]
-    np.testing.assert_allclose(after[0, 2], [*states.max(axis=0), *states.mean(axis=0)], atol=1e-5)
-
-
-def test_average_of_the_runs(notebook, small):
-    X, *_, vocabulary = small
-    runs = [notebook["build_network"](len(vocabulary)) for _ in range(2)]
-    average = notebook["average_network"]([run.get_weights() for run in runs], len(vocabulary))
-    expected = np.mean([predict(run, X[:20], LENGTHS) for run in runs], axis=0)
-    np.testing.assert_allclose(predict(average, X[:20], LENGTHS), expected, atol=1e-6)
-
-
-def test_nearest_words(notebook):
-    vocabulary = Vocabulary.fit([["good"] * 9, ["great"] * 9, ["bad"] * 9, ["rare"]])
-    vectors = np.zeros((len(vocabulary), 2))
-    vectors[[vocabulary.index[word] for word in ("good", "great", "bad", "rare")]] = [
-        [2, 0],
-        [1, 0.1],
-        [-1, 0],
-        [3, 0],
-    ]
-    assert notebook["nearest"]("good", vectors + 1e-9, vocabulary, known=5) == ["great", "bad"]
+def test_average_of_the_runs(notebook):
+    rng = np.random.default_rng(0)
+    sequences = [rng.integers(2, 4000, size).astype("int32") for size in (3, 60, 100)]
+    channels = [rng.normal(size=(len(words), 2)).astype("float32") for words in sequences]
+    runs = [notebook["build_network"](1e-3) for _ in range(2)]
+    average = notebook["average_network"](runs)
+    single = [predict_reviews(run, sequences, channels, LENGTHS) for run in runs]
+    expected = np.mean(single, axis=0)
+    result = predict_reviews(average, sequences, channels, LENGTHS)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
+    without = notebook["build_network"](1e-3, with_channels=False)
+    result = predict_reviews(without, sequences, channels, LENGTHS)
+    nothing = [0 * channel for channel in channels]
+    np.testing.assert_allclose(result, predict_reviews(without, sequences, nothing, LENGTHS))
 
 
 def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
-    """A network that learned noise leans to one side or the other: the interval is over shuffles,
-    not over reviews.
+    """A network that learned noise leans to one side or the other: the interval is over shuffles.
+
+    The channels are zero: what is learned is learned from the words.
     """
-    X, labels, held_out, actual, vocabulary = small
-    shuffled = [np.random.default_rng(seed).permutation(labels) for seed in range(6)]
-    taught = iter([*shuffled, labels])
+    X, labels, held_out, actual, _ = small
+    channels = [np.zeros((len(words), 2), dtype="float32") for words in X]
+    others = [np.zeros((len(words), 2), dtype="float32") for words in held_out]
+    aucs = []
+    for seed in range(6):
+        shuffled = labels if seed == 5 else np.random.default_rng(seed).permutation(labels)
+        keras.utils.set_random_seed(seed)
+        network = notebook["build_network"](5e-3)
+        batches = ChannelBatches(X, channels, shuffled, LENGTHS, 50)
+        network.fit(batches, epochs=4, verbose=0)
+        aucs.append(roc_auc_score(actual, predict_reviews(network, held_out, others, LENGTHS)))
+    low, high = stats.t.interval(0.95, 4, np.mean(aucs[:5]), stats.sem(aucs[:5]))
+    assert low < 0.5 < high < low + 0.2
+    assert aucs[5] > 0.7
 
-    def fit(network, seed):
-        network.fit(TextBatches(X, next(taught), LENGTHS, 50), epochs=4, verbose=0)
-        return roc_auc_score(actual, predict(network, held_out, LENGTHS))
 
-    *by_chance, learned = training.fit_over_seeds(
-        lambda: notebook["build_network"](len(vocabulary), units=4), fit, range(7)
-    )[2]
-    low, high = stats.t.interval(0.95, 5, np.mean(by_chance), stats.sem(by_chance))
-    assert low < 0.5 < high < low + 0.15
-    assert learned > 0.7
+def test_films_on_both_sides_make_the_score_too_good(notebook, reviews):
+    """The sign of the exhibit: splits at random beat splits by film, on average over several."""
+    known = reviews[reviews["split"] != "test"].sample(8000, random_state=0)
+    counts = notebook["CountVectorizer"](analyzer=str.split, min_df=3)
+    counts = counts.fit_transform(known["text"].str.lower()).astype("float32")
+    labels = known["label"].to_numpy()
+    means = {}
+    for name, groups in (("random", np.arange(len(known))), ("film", known["film"].to_numpy())):
+        parts = [random_part(groups, seed) for seed in range(6)]
+        means[name] = np.mean([notebook["held_out_auc"](counts, labels, part) for part in parts])
+    assert means["random"] > means["film"] + 0.002
+
+
+def test_counting_the_own_label_makes_the_ratios_too_good(reviews):
+    """The sign of the exhibit, on several halves of the training reviews."""
+    train = reviews[reviews["split"] == "train"].sample(4000, random_state=0)
+    for half in (train[:2000], train[2000:]):
+        tokens = [tokenize(text) for text in half["text"]]
+        labels = half["label"].to_numpy()
+        ratios = fit_log_count_ratios(tokens, labels)
+        counted = ratios.channels(tokens)
+        left_out = ratios.channels_without(tokens, labels, half["film"])
+        aucs = []
+        for channels in (counted, left_out):
+            aucs.append(roc_auc_score(labels, [values.mean() for values in channels]))
+        assert aucs[0] > aucs[1] + 0.03
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +215,9 @@ def test_interval_over_seeds_is_that_of_the_mean(pretrained):
     labels = np.arange(200) % 2
     runs = [labels + np.random.default_rng(seed).normal(size=200) for seed in range(3)]
     aucs = [roc_auc_score(labels, run) for run in runs]
-    pretrained.update(CASES=[(9, 0), (5, 0), (9, 1), (9, 2)], labels_test=labels)
+    pretrained.update(
+        CASES=[(9, 0), (5, 0), (9, 1), (9, 2)], labels_test=labels, films_test=np.arange(200)
+    )
     pretrained["probabilities_test"] = {"model": [runs[0], labels, runs[1], runs[2]]}
     mean, low, high = pretrained["mean_and_interval"]("model", 9)
     assert mean == pytest.approx(np.mean(aucs)) and mean - low == pytest.approx(high - mean)
@@ -246,24 +225,3 @@ def test_interval_over_seeds_is_that_of_the_mean(pretrained):
         4.302653 * np.std(aucs, ddof=1) / 3**0.5, rel=1e-4
     )  # t table, 2 degrees
     assert pretrained["mean_and_interval"]("model", 5) == (1, 1, 1)
-
-
-def test_network_and_vocabulary_come_back_from_files(notebook, small, tmp_path):
-    X, *_, vocabulary = small
-    network, restored = (
-        notebook["average_network"](
-            [notebook["build_network"](len(vocabulary)).get_weights() for _ in range(2)],
-            len(vocabulary),
-        )
-        for _ in range(2)
-    )
-    network.save_weights(tmp_path / "sentiment.weights.h5")
-    expected = predict(network, X[:20], LENGTHS)
-    assert np.abs(predict(restored, X[:20], LENGTHS) - expected).max() > 1e-4
-    restored.load_weights(tmp_path / "sentiment.weights.h5")
-    np.testing.assert_allclose(predict(restored, X[:20], LENGTHS), expected, atol=1e-7)
-    again, words = Vocabulary(vocabulary.words), [["the", "zyxxy", "[pad]"]]
-    assert (
-        again.index == vocabulary.index
-        and again.encode(words)[0].tolist() == vocabulary.encode(words)[0].tolist()
-    )

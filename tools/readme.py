@@ -16,7 +16,7 @@ KINDS = {"bundled": "bundled data", "full": "local data"}
 # notebooks by number: what is asked, and the score that answers it (task, metric, network, rival)
 QUESTIONS = {
     "00": "What do plain cells forget, and what do LSTM and GRU change?",
-    "01": "Can an LSTM forecast the index, or its volatility?",
+    "01": "Can a recurrent network forecast the index: its close, its volatility?",
     "02": "How does a panel of prices become samples that leak nothing?",
     "03": "Which way, and how far, will each stock move next week?",
     "04": "Which stocks will do better, and is it worth the trading?",
@@ -24,17 +24,19 @@ QUESTIONS = {
     "06": "Is a review praise or pan?",
     "07": "When do word vectors from elsewhere help?",
     "08": "How do filings become sequences, at any size?",
-    "09": "Does the text of a filing tell anything about what follows?",
+    "09": "Does the text of a filing tell of the return, or of the risk, that follows?",
+    "10": "When is it worth leaving recurrence: convolution, attention, your own model?",
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
-    "01": ("next_day_volatility", "r2", "HAR + LSTM", "HAR with returns"),
+    "01": ("volatility_1_days_ahead", "rmse", "ridge + GRU", "HAR with returns"),
     "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
-    "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
-    "06": ("review_sentiment", "auc", "GRU over pieces, average", "TF-IDF"),
+    "05": ("production_1_to_3_months", "mae_less_var", "global GRU", "ridge"),
+    "06": ("review_sentiment", "auc", "network", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
-    "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
+    "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
+    "10": ("next_day_volatility", "r2", "GRU", "linear"),
 }
 
 

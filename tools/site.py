@@ -17,6 +17,7 @@ from tools.group import project
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, TARGET = ROOT / "build" / "site-source", ROOT / "build" / "site"
+SHORT = 60  # characters; a shorter sentence says too little alone
 
 
 def first_figure(cells: list[dict]) -> bytes | None:
@@ -29,11 +30,14 @@ def first_figure(cells: list[dict]) -> bytes | None:
 
 
 def title_and_sentence(cells: list[dict]) -> tuple[str, str]:
-    """Title of a notebook, and the first sentence below it."""
+    """Title of a notebook, and the first sentence below it, or two where it is a short one."""
     title, *paragraphs = "".join(cells[0]["source"]).strip().split("\n\n")
     text = " ".join((paragraphs or ["".join(cells[1]["source"])])[0].split())
     # A sentence ends before a capital: "S&P 500." and "e.g. this" are no ends.
-    return title.lstrip("# "), re.split(r"(?<=[.?!]) (?=[A-Z])", text)[0]
+    first, *others = re.split(r"(?<=[.?!]) (?=[A-Z])", text)
+    if len(first) < SHORT and others:
+        first = f"{first} {others[0]}"
+    return title.lstrip("# "), first
 
 
 def landing_page(notebooks: list[Path]) -> str:

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pandas as pd
 import requests
 from pandas_datareader.fred import FredReader
@@ -85,6 +86,11 @@ def sp500(folder, partial):
     kept.
     """
     frame = fetch_all(["SP500"])["SP500"]
+    bad = frame["SP500"].notna() & ~(np.isfinite(frame["SP500"]) & (frame["SP500"] > 0))
+    if bad.any():
+        days = ", ".join(frame.index[bad][:5].strftime("%Y-%m-%d"))
+        print(f"{bad.sum()} impossible values, left out: {days}")
+        frame = frame[~bad]
     if (path := folder / "SP500.csv").is_file():
         try:
             older = pd.read_csv(path, index_col=0, parse_dates=True)[["SP500"]].rename_axis(

@@ -1,18 +1,23 @@
 """Daily prices from Yahoo! Finance through yfinance, one ticker at a time."""
 
 import warnings
-from datetime import date
+from datetime import datetime
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import curl_cffi.requests
 import pandas as pd
 import yfinance
 from yfinance.exceptions import YFTickerMissingError
 
+from data.checks import keep_possible, share_class
 from data.downloads import patience
 from data.downloads.patience import DownloadError, explain, one_by_one, patiently, reject_page
 from data.downloads.stored import older_rows, part, store_rows
 
+EXCHANGE = (
+    "America/New_York"  # whose day it is, wherever the reader sits; asked of before an answer
+)
 START = "1990-01-01"
 TICKERS = [  # the bundled ones
     *("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO"),
@@ -61,10 +66,11 @@ class Session(curl_cffi.requests.Session):
 def prices(folder, partial, tickers=TICKERS, start=START):
     """Adjusted close (USD), close and volume (shares) of ``tickers``.
 
-    Complete days only: the running day is left out. Stocks of an earlier download that are not
-    asked for now stay.
+    Complete days only: the day that is running at the exchange is left out, and so are impossible
+    prices, which are reported. BRK.B is asked for, and stored, as Yahoo's BRK-B. Stocks of an
+    earlier download that are not asked for now stay.
     """
-    tickers = list(dict.fromkeys(map(str.upper, tickers)))
+    tickers = list(dict.fromkeys(map(share_class, tickers)))
     target = folder / "stock_prices.parquet"
     older = older_rows(target, "prices", KEY)
     parts = partial / start
@@ -89,7 +95,14 @@ def prices(folder, partial, tickers=TICKERS, start=START):
         )
     report(frames, missing)
     rows = pd.concat([older[~older["symbol"].isin(frames)], *frames.values()], ignore_index=True)
-    return store_rows(target, rows, "Yahoo! Finance", "date", missing=missing, failed=failed)
+    rows, left_out = keep_possible(rows, ["adj_close", "close", "volume"])
+    if left_out:
+        more = f" and {len(left_out) - 5:,} more" if len(left_out) > 5 else ""
+        print(f"impossible prices, left out: {'; '.join(left_out[:5])}{more}")
+    if rows.empty:
+        raise DownloadError("no row of Yahoo's prices is possible", "try again later")
+    notes = {"missing": missing, "failed": failed, "left_out": left_out}
+    return store_rows(target, rows, "Yahoo! Finance", "date", **notes)
 
 
 def history(ticker, start, session):
@@ -98,7 +111,7 @@ def history(ticker, start, session):
     try:
         frame = stock.history(
             start=start,
-            end=str(date.today()),
+            end=str(running_day(EXCHANGE)),
             auto_adjust=False,
             actions=False,
             timeout=min(TIMEOUT, patience.TIMEOUT),
@@ -112,8 +125,19 @@ def history(ticker, start, session):
     if not len(frame):
         raise YFTickerMissingError(ticker, "no price data found")
     frame.insert(0, "symbol", ticker)
+    zone = str(frame.index.tz or EXCHANGE)
     frame.insert(1, "date", frame.index.tz_localize(None).normalize().astype("datetime64[us]"))
+    frame = frame[frame["date"] < pd.Timestamp(running_day(zone))]
+    if not len(frame):
+        raise YFTickerMissingError(ticker, "no price of a day that is over")
     return frame.reset_index(drop=True)
+
+
+def running_day(zone):
+    """The day that it is at an exchange in this time ``zone``; its close is not known before it is
+    over.
+    """
+    return datetime.now(ZoneInfo(zone)).date()
 
 
 def report(frames, missing):

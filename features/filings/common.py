@@ -20,7 +20,7 @@ from data.source import ROOT, sha256
 
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
-END, UNSEEN = "\n", -1
+END, NUMBER, UNSEEN = "\n", "[number]", -1
 RULES = sorted(Path(__file__).parent.glob("*.py"))
 CODE = "".join(
     sha256(path) for path in RULES

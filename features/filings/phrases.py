@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from gensim.models.phrases import npmi_scorer
 
 from data.files import whole_file
-from features.filings.common import Model, hash_of, known, stream, words_of_part
+from features.filings.common import NUMBER, Model, hash_of, known, stream, words_of_part
 
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 
@@ -181,11 +181,12 @@ def _phrases(counted, tokens, settings, words=None):
         for a, b, count in zip(first, second, counts)
     ]
     names = [f"{tokens[a]}_{tokens[b]}" for a, b in zip(first, second)]
+    keep = np.array([NUMBER not in name for name in names], dtype=bool)  # no phrase holds a number
     frame = pd.DataFrame(
         {"phrase": names, "first": first, "second": second, "count": counts, "score": scores}
     )
     frame["score"] = frame["score"].astype(float)
-    frame = frame[frame["score"] > settings.threshold]
+    frame = frame[keep & (frame["score"] > settings.threshold)]
     return frame.sort_values(["count", "phrase"], ascending=[False, True], ignore_index=True)
 
 

@@ -17,6 +17,7 @@ from features.filings.common import (
     COLUMNS,
     END,
     FOLDER,
+    NUMBER,
     Corpus,
     Settings,
     lists,
@@ -32,11 +33,12 @@ def _sentences(texts, settings):
 
     ``words`` is the list of distinct words, ``tokens`` their positions in the sentences that are
     kept, ``lengths`` the words of each sentence, ``owner`` the text of each sentence, ``counts`` a
-    dict of arrays, one value a text.
+    dict of arrays, one value a text. All numbers are one token, NUMBER, so
+    that what stands around a number does not become neighbours.
     """
     index = defaultdict()
     index.default_factory = index.__len__
-    index[END]
+    index[END], index[NUMBER]
     ids = []
     for text in texts:
         tokens = split_tokens(text)
@@ -49,11 +51,13 @@ def _sentences(texts, settings):
     is_end = ids == 0
     sentence = np.cumsum(is_end) - is_end
     sentences = sentence[-1] + 1
-    numbers = np.bincount(sentence[is_number[ids]], minlength=sentences)
-    keep = ~is_end & ~is_number[ids]
-    ids, row, sentence = ids[keep], row[keep], sentence[keep]
-    size = np.bincount(sentence, minlength=sentences)
-    table, short = numbers > size, (size < settings.shortest) & (numbers <= size)
+    number = is_number[ids]
+    numbers = np.bincount(sentence[number], minlength=sentences)
+    plain = np.bincount(sentence[~number & ~is_end], minlength=sentences)
+    table, short = numbers > plain, (plain < settings.shortest) & (numbers <= plain)
+    ids = np.where(number, index[NUMBER], ids)
+    ids, row, sentence = ids[~is_end], row[~is_end], sentence[~is_end]
+    size = numbers + plain
     rows = len(texts)
     counts = {
         "words": np.bincount(row, minlength=rows),

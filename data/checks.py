@@ -1,0 +1,254 @@
+"""What every table has to keep to: dates, prices, texts, labels, tickers. One place, for all
+loaders and downloads.
+
+Plain pandas rather than a library of schemas: a reader needs one sentence that names the row, what
+was found and what is needed, and half of the work is to *read* what people have (a date as text, a
+label as a word), not to refuse it. Every function returns the values in the one form that the
+repository uses, or raises ``ContractError``.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+EARLIEST = pd.Timestamp("1900-01-01")
+ISO = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?")  # the year comes first: no doubt
+COMPACT = re.compile(r"(?:19|20)\d{6}")  # 20180102
+PRICES = ["open", "high", "low", "close"]
+ROUNDING = 1e-3  # relative: vendors round each of the four prices for itself
+WORDS = {"positive": 1, "pos": 1, "negative": 0, "neg": 0}
+WRITE_ISO = "needs dates written as YYYY-MM-DD"
+
+
+class ContractError(ValueError):
+    """A table breaks the contract; the message names the row, what was found and what is needed."""
+
+
+def as_days(values: Sequence, what: str = "date", future: bool = False) -> pd.DatetimeIndex:
+    """Days, without time of day and time zone, from dates, ISO text or whole numbers such as
+    20180102.
+
+    A time of day is cut off; of a date with a time zone the day of its own zone counts. Rows are
+    counted from 1.
+
+    Raises ContractError for a missing date, numbers that are seconds since 1970, text with the day
+    or the month first, and dates before 1900 or, unless ``future``, after tomorrow.
+    """
+    series = pd.Series(values).reset_index(drop=True)
+    if series.isna().any():
+        row = int(series.isna().idxmax()) + 1
+        raise ContractError(f"row {row} has no {what}; {WRITE_ISO}")
+    if not pd.api.types.is_datetime64_any_dtype(series):
+        places, distinct = pd.factorize(series)  # a panel repeats each date for every stock
+        first = np.unique(places, return_index=True)[1] + 1
+        stamps = [_as_stamp(value, row, what) for row, value in zip(first, distinct)]
+        series = pd.Series(np.array(stamps, dtype="datetime64[us]")[places])
+    stamps = pd.DatetimeIndex(series)
+    days = stamps.tz_localize(None).normalize().as_unit("us")
+    tomorrow = pd.Timestamp.now("UTC").tz_localize(None).normalize() + pd.Timedelta(days=1)
+    outside = (days < EARLIEST) | ((days > tomorrow) & (not future))
+    if outside.any():
+        row = int(outside.argmax())
+        raise ContractError(
+            f"row {row + 1} has the {what} {days[row]:%Y-%m-%d}; needs dates from 1900 to tomorrow"
+        )
+    if stamps.tz is not None and len(days) > 20:
+        weekday = days.dayofweek
+        if (weekday == 6).any() and not (weekday == 4).any():
+            raise ContractError(
+                f"the {what}s fall on Sundays and never on Fridays: they are stamped in the time "
+                f"zone {stamps.tz}, a day early; needs the day of the exchange"
+            )
+    return days
+
+
+def _as_stamp(value: object, row: int, what: str) -> pd.Timestamp:
+    if isinstance(value, (date, np.datetime64)):  # pandas.Timestamp and datetime are dates too
+        return pd.Timestamp(value).tz_localize(None)
+    text = str(value).strip().lstrip("\ufeff")
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        text = str(int(value))
+    try:
+        if COMPACT.fullmatch(text):
+            return pd.Timestamp(pd.to_datetime(text, format="%Y%m%d"))
+        if ISO.fullmatch(text):
+            return pd.Timestamp(text.replace("/", "-").replace(".", "-", 2)).tz_localize(None)
+    except ValueError:
+        pass  # such as 20181345: named below
+    if re.fullmatch(r"\d{9,19}", text):
+        found = f"{text}, which looks like time since 1970"
+    elif re.fullmatch(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}", text):
+        found = f"{text!r}, whose day and month cannot be told apart"
+    else:
+        found = repr(text)
+    raise ContractError(f"row {row} has the {what} {found}; {WRITE_ISO}")
+
+
+def daily_index(values: Sequence) -> pd.DatetimeIndex:
+    """``as_days`` of one series of rows, from old to new, one row a day.
+
+    Raises ContractError as ``as_days``, and for dates that are unsorted or repeated: bars of an
+    hour are repeated days.
+    """
+    days = as_days(values)
+    twice = days.duplicated()
+    if twice.any():
+        row = int(twice.argmax())
+        raise ContractError(
+            f"row {row + 1} is a second row on {days[row]:%Y-%m-%d}; needs one row a day (not bars "
+            "of an hour or a minute): dates must be sorted and unique"
+        )
+    if not days.is_monotonic_increasing:
+        row = int((days[1:] < days[:-1]).argmax()) + 1
+        raise ContractError(
+            f"row {row + 1}, {days[row]:%Y-%m-%d}, is older than the row before; dates must be "
+            "sorted and unique, from old to new"
+        )
+    return days
+
+
+def check_ohlc(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return prices of one instrument by day, if positive and in order: low <= open, close <= high.
+
+    ``prices`` has dates as index and any of the columns open, high, low, close. Raises
+    ContractError.
+    """
+    found = prices[[name for name in PRICES if name in prices]]
+    bad = ~(np.isfinite(prices).all(axis=1) & found.gt(0).all(axis=1))
+    if bad.any():
+        day = bad.idxmax()
+        raise ContractError(f"a price is missing, infinite or not positive on {day:%Y-%m-%d}")
+    if not {"high", "low"} <= set(found):
+        return prices
+    room = found["high"] * ROUNDING
+    highest = found[[name for name in ("low", "open", "close") if name in found]]
+    for name in highest:
+        if (bad := found[name] > found["high"] + room).any():
+            raise ContractError(_out_of_order(found, bad, "high", name))
+    for name in found.columns.intersection(["open", "close"]):
+        if (bad := found[name] < found["low"] - room).any():
+            raise ContractError(_out_of_order(found, bad, name, "low"))
+    return prices
+
+
+def _out_of_order(prices: pd.DataFrame, bad: pd.Series, lower: str, upper: str) -> str:
+    day = bad.idxmax()
+    low, high = prices.loc[day, [lower, upper]]
+    return (
+        f"{lower} {low:g} is below {upper} {high:g} on {day:%Y-%m-%d}; needs low <= open and "
+        "close <= high"
+    )
+
+
+def flat_days(prices: pd.DataFrame) -> pd.Series:
+    """Days on which open, high, low and close are one number: only the close was recorded, the
+    range is not known.
+    """
+    if not set(PRICES) <= set(prices):
+        return pd.Series(False, prices.index)
+    return prices[PRICES].nunique(axis=1) == 1
+
+
+def thin_days(panel: pd.DataFrame) -> pd.Series:
+    """Days on which fewer than half of the stocks listed then have a price; True for these.
+
+    ``panel`` is days × tickers. A stock counts as listed from its first to its last price. Such
+    days come from a stock with another calendar, and every window over one of them is lost.
+    """
+    there = panel.notna()
+    listed = there.cummax() & there[::-1].cummax()[::-1]
+    return there.sum(axis=1) < 0.5 * listed.sum(axis=1)
+
+
+def as_tickers(values: Sequence, what: str = "ticker") -> pd.Series:
+    """Tickers as text, also where they were numbers (0700 has to be text from the start to keep its
+    zero).
+    """
+    series = pd.Series(values).reset_index(drop=True)
+    places, distinct = pd.factorize(series, use_na_sentinel=False)
+    names = [_as_name(value) for value in distinct]
+    for number, name in enumerate(names):
+        if not name:
+            row = int((places == number).argmax()) + 1
+            raise ContractError(f"row {row} has no {what}; needs a name in each row")
+    return pd.Series(np.array(names, dtype=object)[places], dtype="str")
+
+
+def _as_name(value: object) -> str | None:
+    if pd.isna(value):
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip().lstrip("\ufeff")
+
+
+def share_class(ticker: str) -> str:
+    """One spelling of a share class: BRK.B and BRK/B become BRK-B. London's BP.L and the like
+    stay.
+    """
+    return re.sub(r"[./]([ABC])$", r"-\1", str(ticker).upper())
+
+
+def impossible_prices(rows: pd.DataFrame, field: str) -> pd.Series:
+    """Mark the rows whose ``field`` is infinite, negative or, for anything but a volume, zero;
+    missing is possible.
+    """
+    values = rows[field].astype("float64")
+    zero = (values == 0) & (field != "volume")
+    return np.isinf(values) | (values < 0) | zero
+
+
+def keep_possible(rows: pd.DataFrame, fields: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """What a download may store: ``rows`` without impossible prices and repeated days, and a line
+    for each left out.
+
+    ``rows`` has the columns symbol and date. Of a day that came twice the last row is kept.
+    """
+    bad, notes = pd.Series(False, rows.index), []
+    for field in rows.columns.intersection(fields):
+        wrong = impossible_prices(rows, field) & ~bad
+        for row in rows[wrong].itertuples():
+            notes.append(f"{row.symbol} {row.date:%Y-%m-%d}: {field} {getattr(row, field):g}")
+        bad |= wrong
+    twice = ~bad & rows[~bad].duplicated(["symbol", "date"], keep="last").reindex(
+        rows.index, fill_value=False
+    )
+    notes += [f"{row.symbol} {row.date:%Y-%m-%d}: two rows" for row in rows[twice].itertuples()]
+    return rows[~(bad | twice)].reset_index(drop=True), notes
+
+
+def check_texts(values: Sequence, what: str = "text") -> pd.Series:
+    """Texts, if every one is a string with something in it. Raises ContractError naming the row."""
+    series = pd.Series(values).reset_index(drop=True)
+    wrong = ~series.map(lambda value: isinstance(value, str) and bool(value.strip()))
+    if wrong.any():
+        row = int(wrong.idxmax())
+        found = "nothing" if pd.isna(series[row]) else repr(series[row])
+        raise ContractError(f"row {row + 1} has {found} as {what}; needs a text in each row")
+    return series.astype("str")
+
+
+def as_labels(values: Sequence) -> pd.Series:
+    """Labels 0 and 1 from these numbers or from the words negative and positive (neg, pos).
+
+    Raises ContractError for anything else (-1, 2, stars), whose meaning would be a guess, or for
+    one label only.
+    """
+    series = pd.Series(values).reset_index(drop=True)
+    words = series.map(
+        lambda value: WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
+    )
+    numbers = pd.to_numeric(words, errors="coerce")
+    wrong = ~numbers.isin([0, 1])
+    if wrong.any():
+        row = int(wrong.idxmax())
+        raise ContractError(
+            f"labels must be 0 or 1, or negative or positive, given {str(series[row])!r} in row "
+            f"{row + 1}"
+        )
+    if numbers.nunique() < 2:
+        raise ContractError("needs texts of both labels, 0 and 1")
+    return numbers.astype(int)

@@ -1,0 +1,223 @@
+"""What came after the recurrent cell, as Keras layers: convolution, attention, parallel recurrence.
+
+All layers read sequences (samples, steps, features) and return the state of each step, (samples,
+steps, units), or of the last one, (samples, units). They are registered, so that a saved model
+comes back without naming them.
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+PACKAGE = "beyond"
+WAYS = ("scan", "loop", "keras")
+
+
+def linear_recurrence(keep: object, add: object, way: str = "scan") -> object:
+    """States h_t = keep_t · h_{t−1} + add_t with h_0 = 0, all of one shape (samples, steps, units).
+
+    ``way``: "scan" joins neighbouring steps, halves the sequence, calls itself, and fills in the
+    steps between (Blelloch 1990): about 2·steps operations in 2·log2(steps) rounds. It is written
+    out here because ``keras.ops.associative_scan`` (way "keras", the same numbers) raises under
+    ``fit`` on TensorFlow in Keras 3.15. "loop" goes step by step, as the formula says.
+
+    Raises ValueError for another way.
+    """
+    steps = add.shape[1]
+    if way not in WAYS:
+        raise ValueError(f"way must be one of {WAYS}, given {way!r}")
+    if way == "keras":
+        return ops.associative_scan(join, (keep, add), axis=1)[1]
+    if way == "loop":
+        states = [add[:, 0]]
+        for step in range(1, steps):
+            states.append(keep[:, step] * states[-1] + add[:, step])
+        return ops.stack(states, axis=1)
+    return _by_halves(keep, add)
+
+
+def join(first: tuple, second: tuple) -> tuple:
+    """Two steps (keep, add) of a linear recurrence in one: what is done first comes first."""
+    return second[0] * first[0], second[0] * first[1] + second[1]
+
+
+def _by_halves(keep, add):
+    steps, units = add.shape[1:]
+    if steps == 1:
+        return add
+    if steps % 2:  # a step in front that changes nothing, for the state is zero there
+        padding = ((0, 0), (1, 0), (0, 0))
+        return _by_halves(ops.pad(keep, padding), ops.pad(add, padding))[:, 1:]
+    shape = (-1, steps // 2, 2 * units)  # two neighbours beside each other
+    keep, add = ops.reshape(keep, shape), ops.reshape(add, shape)
+    first = keep[..., :units], add[..., :units]
+    second = keep[..., units:], add[..., units:]
+    later = _by_halves(*join(first, second))
+    before = ops.pad(later[:, :-1], ((0, 0), (1, 0), (0, 0)))
+    earlier = first[0] * before + first[1]
+    return ops.reshape(ops.concatenate([earlier, later], axis=-1), (-1, steps, units))
+
+
+class _Sequence(layers.Layer):
+    """Shared by the layers: the shape of the output, and what is saved."""
+
+    options = ("units", "return_sequences")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        samples, steps, _ = input_shape
+        return (samples, steps, self.units) if self.return_sequences else (samples, self.units)
+
+    def _needs_steps(self, input_shape):
+        if input_shape[1] is None:
+            name = type(self).__name__
+            raise ValueError(f"{name} needs a fixed number of steps, given {input_shape}")
+
+    def _output(self, states):
+        return states if self.return_sequences else states[:, -1]
+
+    def get_config(self) -> dict:
+        return super().get_config() | {name: getattr(self, name) for name in self.options}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MinGRU(_Sequence):
+    """The GRU whose gate does not read the state (Feng et al. 2024, "Were RNNs all we needed?").
+
+    With z_t = σ(x_t W_z + b_z) and h̃_t = x_t W_h + b_h the state h_t = (1 − z_t) h_{t−1} + z_t h̃_t
+    is linear in h_{t−1}, so that all steps can be computed at once; ``way`` says how, see
+    ``linear_recurrence``. Raises ValueError where the number of steps is left open.
+    """
+
+    options = ("units", "return_sequences", "way")
+
+    def __init__(self, units: int, return_sequences: bool = False, way: str = "scan", **options):
+        super().__init__(**options)
+        self.units, self.return_sequences, self.way = units, return_sequences, way
+        self.gate = layers.Dense(units, activation="sigmoid", name="gate")
+        self.candidate = layers.Dense(units, name="candidate")
+
+    def build(self, input_shape: tuple) -> None:
+        self._needs_steps(input_shape)
+        self.gate.build(input_shape)
+        self.candidate.build(input_shape)
+
+    def call(self, inputs: object) -> object:
+        write = self.gate(inputs)
+        add = write * self.candidate(inputs)
+        return self._output(linear_recurrence(1 - write, add, self.way))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TemporalConvolution(_Sequence):
+    """Dilated causal convolutions with residual connections (Bai et al. 2018).
+
+    Layer k looks at ``kernel`` steps that lie 2 ** k steps apart, so that ``depth`` layers of two
+    steps see the last 2 ** depth steps. Nothing looks ahead. Each layer has a rectifier and a
+    normalisation.
+    """
+
+    options = ("units", "depth", "kernel", "return_sequences")
+
+    def __init__(
+        self,
+        units: int,
+        depth: int = 4,
+        kernel: int = 2,
+        return_sequences: bool = False,
+        **options,
+    ):
+        super().__init__(**options)
+        self.units, self.depth, self.kernel = units, depth, kernel
+        self.return_sequences = return_sequences
+        self.enter = layers.Dense(units, name="enter")
+        self.convolutions, self.norms = [], []
+        for number in range(depth):
+            dilation = 2**number
+            self.convolutions.append(
+                layers.Conv1D(
+                    units, kernel, padding="causal", dilation_rate=dilation, activation="relu"
+                )
+            )
+            self.norms.append(layers.LayerNormalization())
+
+    def build(self, input_shape: tuple) -> None:
+        self.enter.build(input_shape)
+        states = (*input_shape[:-1], self.units)
+        for convolution, norm in zip(self.convolutions, self.norms):
+            norm.build(states)
+            convolution.build(states)
+
+    def call(self, inputs: object) -> object:
+        states = self.enter(inputs)
+        for convolution, norm in zip(self.convolutions, self.norms):
+            states = states + convolution(norm(states))
+        return self._output(states)
+
+    @property
+    def steps_seen(self) -> int:
+        """How many steps, the last one included, the state of a step depends on."""
+        return 1 + (self.kernel - 1) * (2**self.depth - 1)
+
+
+def position_waves(steps: int, units: int) -> np.ndarray:
+    """Sines and cosines of the position, float32 (steps, units) (Vaswani et al. 2017)."""
+    position = np.arange(steps)[:, None]
+    rate = np.exp(-math.log(10_000) * 2 * (np.arange(units) // 2) / units)
+    angle = position * rate
+    return np.where(np.arange(units) % 2, np.cos(angle), np.sin(angle)).astype("float32")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TransformerEncoder(_Sequence):
+    """Attention over all steps and a dense layer, each with a residual connection, ``depth`` times.
+
+    The encoder of Vaswani et al. (2017) with the normalisation first. The position enters as sines
+    and cosines, because attention itself knows no order. Every step sees all steps: the window is
+    over when the forecast is made.
+    """
+
+    options = ("units", "heads", "depth", "return_sequences")
+
+    def __init__(
+        self,
+        units: int,
+        heads: int = 2,
+        depth: int = 1,
+        return_sequences: bool = False,
+        **options,
+    ):
+        super().__init__(**options)
+        if units % heads:
+            raise ValueError(f"units must be a multiple of heads, given {units} and {heads}")
+        self.units, self.heads, self.depth = units, heads, depth
+        self.return_sequences = return_sequences
+        self.enter = layers.Dense(units, name="enter")
+        self.blocks = []
+        for _ in range(depth):
+            attention = layers.MultiHeadAttention(heads, units // heads)
+            widen = layers.Dense(2 * units, activation="relu")
+            narrow = layers.Dense(units)
+            norms = layers.LayerNormalization(), layers.LayerNormalization()
+            self.blocks.append([attention, widen, narrow, *norms])
+
+    def build(self, input_shape: tuple) -> None:
+        self._needs_steps(input_shape)
+        states = (*input_shape[:-1], self.units)
+        self.enter.build(input_shape)
+        for attention, widen, narrow, first, second in self.blocks:
+            attention.build(states, states)
+            widen.build(states)
+            narrow.build((*input_shape[:-1], 2 * self.units))
+            first.build(states)
+            second.build(states)
+
+    def call(self, inputs: object) -> object:
+        states = self.enter(inputs)
+        states = states + position_waves(inputs.shape[1], self.units)
+        for attention, widen, narrow, first, second in self.blocks:
+            normed = first(states)
+            states = states + attention(normed, normed)
+            states = states + narrow(widen(second(states)))
+        return self._output(states)

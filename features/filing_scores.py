@@ -1,0 +1,142 @@
+"""Forecasts of what follows a filing, judged by month, and the controls of notebook 09."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from data.synthetic import BAD, GOOD
+
+
+def sentences_of(sequence: np.ndarray, lengths: np.ndarray) -> set[bytes]:
+    """The distinct sentences of a section, each as bytes; ``lengths`` are the ids of each."""
+    return {part.tobytes() for part in np.split(sequence, np.cumsum(lengths)[:-1])}
+
+
+def share_repeated(sections: pd.DataFrame, before: np.ndarray) -> np.ndarray:
+    """Share of the sentences of each section that are, word for word, in another one.
+
+    ``sections`` has ``sequence`` and ``sentences`` (``features.filings.load_sequences``);
+    ``before`` is the position of the other section, -1 where there is none (NaN there).
+    """
+    pairs = zip(sections["sequence"], sections["sentences"])
+    said = [sentences_of(sequence, lengths) for sequence, lengths in pairs]
+    share = np.full(len(said), np.nan)
+    for row, other in enumerate(before):
+        if other >= 0 and said[row]:
+            share[row] = len(said[row] & said[other]) / len(said[row])
+    return share
+
+
+PERIODS = {"return": "M", "risk": "Y"}  # filings are ranked within months, or within years
+
+
+def _moments(outcome, predicted, filed, kind):
+    """Products of centred ranks within each period, (3, samples), and one-hot periods."""
+    frame = pd.DataFrame({"outcome": np.asarray(outcome), "predicted": np.asarray(predicted)})
+    if not np.isfinite(frame.to_numpy(dtype=float)).all():
+        raise ValueError("needs outcomes and forecasts without missing or infinite values")
+    period = pd.DatetimeIndex(filed).to_period(PERIODS[kind])
+    code, names = pd.factorize(period, sort=True)
+    ranks = frame.groupby(code).rank()
+    ranks -= ranks.groupby(code).transform("mean")
+    first, second = ranks["outcome"].to_numpy(), ranks["predicted"].to_numpy()
+    return np.stack([first * second, first**2, second**2]), np.eye(len(names))[code], names
+
+
+def _mean_correlation(moments, periods, counts, kind):
+    """Mean over periods of the correlation of ranks, for each row of ``counts``: (rows,)."""
+    both, first, second = (counts @ (periods * product[:, None]) for product in moments)
+    scale = np.sqrt(first * second)
+    correlation = np.divide(both, scale, out=np.zeros_like(both), where=scale > 0)
+    filings = counts @ periods
+    # a month of two filings says little, a year has enough: months count by their filings
+    weight = filings if kind == "return" else np.ones_like(filings)
+    weight = np.where(scale > 0, weight, 0 if kind == "return" else 1)
+    total = weight.sum(axis=1)
+    return np.divide(
+        (correlation * weight).sum(axis=1), total, out=np.zeros(len(total)), where=total > 0
+    )
+
+
+def judge(kind: str, outcome: np.ndarray, predicted: np.ndarray, filed: pd.Series) -> float:
+    """Rank correlation of forecast and outcome within periods, averaged over them.
+
+    ``kind`` "return": within months, each weighted by its filings (the information coefficient);
+    "risk": within years, each with the same weight. A constant forecast has 0. All arguments but
+    the first are (samples,). Raises ValueError for missing values.
+    """
+    moments, periods, _ = _moments(outcome, predicted, filed, kind)
+    return float(_mean_correlation(moments, periods, np.ones((1, len(periods))), kind)[0])
+
+
+def judge_with_interval(
+    kind: str,
+    outcome: np.ndarray,
+    predicted: np.ndarray,
+    filed: pd.Series,
+    company: pd.Series,
+    less: np.ndarray | None = None,
+) -> tuple[float, float, float]:
+    """``judge`` with its 95 % interval, (value, low, high), over companies.
+
+    Jackknife over companies (Efron and Stein 1981): the score without each company in turn, because
+    the filings of a company resemble each other from year to year, and Student's t with as many
+    degrees of freedom as there are companies less one. Ranks are those of the whole sample. With
+    ``less``, another forecast, the score of ``predicted`` less that of ``less``, without the same
+    company. Its coverage is simulated in the tests. Raises ValueError for fewer than
+    two companies.
+    """
+    code = pd.factorize(np.asarray(company))[0]
+    if code.max(initial=0) < 1:
+        raise ValueError("an interval needs at least two companies")
+    without = 1.0 - np.eye(code.max() + 1)[code].T
+    counts = np.vstack([np.ones((1, len(code))), without])
+    values = np.zeros(len(counts))
+    for sign, forecast in ((1, predicted), (-1, less)):
+        if forecast is not None:
+            moments, periods, _ = _moments(outcome, forecast, filed, kind)
+            values += sign * _mean_correlation(moments, periods, counts, kind)
+    value, others, companies = values[0], values[1:], len(without)
+    error = np.sqrt((companies - 1) * np.mean((others - others.mean()) ** 2))
+    width = error * stats.t.ppf(0.975, companies - 1)
+    return float(value), float(value - width), float(value + width)
+
+
+def shuffle_within_months(values: np.ndarray, filed: pd.Series, seed: int) -> np.ndarray:
+    """``values`` in random order among the filings of the same month; nothing else changes."""
+    generator = np.random.default_rng(seed)
+    shuffled = np.array(values)
+    months = filed.dt.to_period("M").to_numpy()
+    for rows in pd.Series(np.arange(len(shuffled))).groupby(months).indices.values():
+        shuffled[rows] = shuffled[generator.permutation(rows)]
+    return shuffled
+
+
+def permutation_test(
+    outcome: np.ndarray, predicted: np.ndarray, filed: pd.Series, draws: int = 500
+) -> tuple[float, float, float]:
+    """(IC, IC that chance exceeds in one case of twenty, p value) of a forecast of returns.
+
+    The outcome is permuted within months, so that each month counts once and keeps its market. The
+    p value, one-sided, is the share of permutations that do as well: its level is exact with any
+    number of months, where a bootstrap of a dozen months misses it.
+    """
+    outcome = np.asarray(outcome)
+    value = judge("return", outcome, predicted, filed)
+    chance = np.zeros(draws)
+    for seed in range(draws):
+        shuffled = shuffle_within_months(outcome, filed, seed)
+        chance[seed] = judge("return", shuffled, predicted, filed)
+    p_value = (1 + np.sum(chance >= value)) / (1 + draws)
+    return value, float(np.quantile(chance, 0.95)), float(p_value)
+
+
+def tone_of(sequences: Sequence[np.ndarray], vocabulary: Sequence[str]) -> np.ndarray:
+    """Favourable less unfavourable words, as a share of all, of each sequence: (samples,)."""
+    sign = np.zeros(len(vocabulary))
+    for position, token in enumerate(vocabulary):
+        words = token.split("_")
+        sign[position] = sum(word in GOOD for word in words) - sum(word in BAD for word in words)
+    return np.array([sign[ids].mean() for ids in sequences])

@@ -1,0 +1,556 @@
+"""Forecasts of a panel of monthly series: scaling, rivals, simulated paths and their scores.
+
+A forecaster says what the next month is expected to be, given the months before; everything else is
+the same for all of them. Scaled inputs are arrays (months, series); the kinds of change are those
+of ``data.macro``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from scipy.stats import t
+from sklearn.linear_model import RidgeCV
+from statsmodels.tsa.api import VAR
+
+ALPHAS = tuple(
+    10.0 ** np.arange(0, 4.5, 0.5)
+)  # penalties of ridge, from weak to nearly nothing left
+SUMMED = ("difference", "growth")  # kinds of which a model sees the change
+
+
+# ---- scaling
+
+
+def levels(panel: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
+    """(months, series) in the units of all scores: 100 × log for "growth", else as it is.
+
+    Raises ValueError for a kind that is not known, or a growing series that is not positive.
+    """
+    columns = []
+    for name in panel:
+        values = panel[name].to_numpy(dtype="float64")
+        if kinds[name] not in ("level", *SUMMED):
+            raise ValueError(f"{name}: the kind {kinds[name]!r} is not one of level, {SUMMED}")
+        if kinds[name] == "growth":
+            if (values <= 0).any():
+                raise ValueError(f"{name} is not positive, so it cannot grow")
+            values = 100 * np.log(values)
+        columns.append(values)
+    return np.column_stack(columns)
+
+
+@dataclass
+class Scale:
+    """What is taken off before a model sees the panel, and put back into its forecasts.
+
+    ``season`` (12, series): mean of January … December, less the mean of all; zero where it is
+    not taken off. ``mean`` and ``spread`` (series,). ``summed`` and ``lasting`` (series,): is the
+    input a change, is it a level that stays near where it is?
+    """
+
+    kinds: dict[str, str]
+    season: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    summed: np.ndarray = field(init=False)
+    lasting: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        self.summed = np.isin(list(self.kinds.values()), SUMMED)
+        self.lasting = ~self.summed  # what is seen as a level stays near where it is
+
+    def inputs(self, panel: pd.DataFrame) -> np.ndarray:
+        """(months − 1, series): what the models see, from the second month on."""
+        changes = _changes(panel, self.kinds)
+        month = panel.index.month.to_numpy()[1:]
+        return (changes - self.season[month - 1] - self.mean) / self.spread
+
+    def paths(self, panel: pd.DataFrame, paths: np.ndarray) -> np.ndarray:
+        """Scaled paths (..., months ahead, series) that follow the last month of ``panel``, as
+        levels."""
+        ahead = (panel.index[-1].month + np.arange(paths.shape[-2])) % 12  # January is 0
+        changes = paths * self.spread + self.mean + self.season[ahead]
+        last = levels(panel.iloc[-1:], self.kinds)[0]
+        return np.where(self.summed, last + np.cumsum(changes, axis=-2), changes)
+
+
+def _changes(panel, kinds):
+    values = levels(panel, kinds)
+    summed = np.isin([kinds[name] for name in panel], SUMMED)
+    return np.where(summed, np.diff(values, axis=0), values[1:])
+
+
+def fit_scale(known: pd.DataFrame, kinds: dict[str, str], seasonal: bool) -> Scale:
+    """The scale of the months ``known``; the season is taken off where ``seasonal``.
+
+    Raises ValueError for a series that is constant, or for less than two years.
+    """
+    if len(known) < 25:
+        raise ValueError(f"needs at least 25 months, given {len(known)}")
+    changes = _changes(known, kinds)
+    mean = changes.mean(axis=0)
+    season = np.zeros((12, changes.shape[1]))
+    if seasonal:
+        month = known.index.month.to_numpy()[1:]
+        season = np.stack([changes[month == number].mean(axis=0) for number in range(1, 13)]) - mean
+        changes = changes - season[month - 1]
+    spread = changes.std(axis=0)
+    if (spread == 0).any():
+        raise ValueError(f"is constant: {list(known.columns[spread == 0])}")
+    return Scale({name: kinds[name] for name in known}, season, mean, spread)
+
+
+# ---- forecasters
+
+
+@dataclass
+class Linear:
+    """Next month as a linear function of the last ones.
+
+    ``weights`` (lags, series, series): from the value ``lag`` months ago (the first is the oldest)
+    of each series to the forecast of each. ``constant`` (series,). ``residuals`` (months, series):
+    errors on the months it was fitted on.
+    """
+
+    weights: np.ndarray
+    constant: np.ndarray
+    residuals: np.ndarray | None = None
+
+    def start(self, past: np.ndarray) -> tuple[list, np.ndarray]:
+        """State after the months ``past`` (samples, months, series), and the mean of the next
+        (samples, series)."""
+        return self._mean(past[:, -len(self.weights) :])
+
+    def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
+        """State and mean after one more month (samples, series)."""
+        return self._mean(np.concatenate([state[0][:, 1:], value[:, None]], axis=1))
+
+    def _mean(self, window):
+        flat = window.reshape(len(window), -1)
+        return [window], flat @ self.weights.reshape(flat.shape[1], -1) + self.constant
+
+    def means(self, inputs: np.ndarray) -> np.ndarray:
+        """(months − lags, series): forecasts of each month of ``inputs`` (months, series) from
+        those before."""
+        X, _ = lagged(inputs, len(self.weights))
+        return X.reshape(len(X), -1) @ self.weights.reshape(-1, inputs.shape[1]) + self.constant
+
+    def with_residuals(self, inputs: np.ndarray, parameters: np.ndarray | int) -> "Linear":
+        """The same, with its errors on ``inputs``.
+
+        A fit with many parameters has errors that are too small on the months it was fitted on.
+        They are divided by 1 − parameters / months, as in generalised cross-validation (Craven and
+        Wahba 1979).
+        """
+        residuals = inputs[len(self.weights) :] - self.means(inputs)
+        residuals = residuals / (1 - np.asarray(parameters) / len(residuals))
+        return Linear(self.weights, self.constant, residuals)
+
+
+def lagged(inputs: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows (months − lags, lags, series), oldest first, and what follows each (months − lags,
+    series)."""
+    windows = np.lib.stride_tricks.sliding_window_view(inputs, lags, axis=0).swapaxes(1, 2)
+    return windows[:-1], inputs[lags:]
+
+
+def _stays(lags, scale):
+    """Weights (lags, series, series) of the forecast that lasting series stay where they are."""
+    weights = np.zeros((lags, len(scale.lasting), len(scale.lasting)))
+    weights[-1] = np.diag(scale.lasting.astype("float64"))
+    return weights
+
+
+def fit_persistence(inputs: np.ndarray, scale: Scale) -> Linear:
+    """Lasting series stay where they are, all others change as they do on average."""
+    return Linear(_stays(1, scale), np.zeros(inputs.shape[1])).with_residuals(inputs, 0)
+
+
+def fit_ar(inputs: np.ndarray, scale: Scale, max_lags: int = 12) -> Linear:
+    """An autoregression of each series by least squares, its order of at least one chosen by the
+    Akaike criterion, with all orders compared on the same months.
+    """
+    series = inputs.shape[1]
+    weights, constant = np.zeros((max_lags, series, series)), np.zeros(series)
+    parameters = np.ones(series)
+    for column, values in enumerate(inputs.T):
+        windows, target = lagged(values[:, None], max_lags)
+        criteria = []
+        for order in range(1, max_lags + 1):
+            rest = target[:, 0] - _least_squares(windows[:, -order:, 0], target[:, 0])[1]
+            criteria.append(len(rest) * np.log(np.mean(rest**2)) + 2 * order)
+        order = int(np.argmin(criteria)) + 1
+        windows, target = lagged(values[:, None], order)
+        estimates, _ = _least_squares(windows[..., 0], target[:, 0])
+        constant[column], weights[-order:, column, column] = estimates[0], estimates[1:]
+        parameters[column] = 1 + order
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def _least_squares(X, y):
+    """Constant and weights, and the fitted values."""
+    X = np.column_stack([np.ones(len(X)), X])
+    estimates = np.linalg.lstsq(X, y, rcond=None)[0]
+    return estimates, X @ estimates
+
+
+def fit_var(
+    inputs: np.ndarray, scale: Scale, max_lags: int = 12, columns: Sequence[int] = (0, 1)
+) -> Linear:
+    """A vector autoregression (Sims 1980) of some ``columns``, its order chosen by the Akaike
+    criterion.
+
+    The other series stay or change as they do on average; they do not enter the forecast of
+    ``columns``.
+    """
+    columns = list(columns)
+    fit = VAR(inputs[:, columns]).fit(maxlags=max_lags, ic="aic")
+    lags = max(fit.k_ar, 1)
+    weights, constant = _stays(lags, scale), np.zeros(inputs.shape[1])
+    weights[:, columns] = 0
+    weights[:, :, columns] = 0
+    for lag, matrix in enumerate(fit.coefs, start=1):  # (to, from)
+        weights[-lag][np.ix_(columns, columns)] = matrix.T
+    constant[columns] = fit.intercept
+    parameters = np.ones(inputs.shape[1])
+    parameters[columns] += fit.k_ar * len(columns)
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def fit_bvar(
+    inputs: np.ndarray, scale: Scale, lags: int = 12, tightness: float = 0.1, cross: float = 0.5
+) -> Linear:
+    """A vector autoregression of all series with a Minnesota prior (Litterman 1986): posterior
+    means.
+
+    A priori every series stays (where it lasts) or changes as on average. The prior standard
+    deviation of the weight of a series on itself ``lag`` months ago is ``tightness / lag``, on
+    others ``cross`` times that; all are in units of the spread, so that series compare.
+    """
+    X, y = lagged(inputs, lags)
+    X = X.reshape(len(X), -1)
+    series = inputs.shape[1]
+    stays = _stays(lags, scale).reshape(-1, series)
+    rest = y - X @ stays
+    own = np.tile(np.eye(series, dtype=bool), (lags, 1))
+    prior = tightness / np.repeat(np.arange(lags, 0, -1), series)
+    center, target = X.mean(axis=0), rest.mean(axis=0)
+    products = (X - center).T @ (X - center)
+    weights = np.empty((lags * series, series))
+    parameters = np.ones(series)
+    for column in range(series):
+        deviation = np.where(own[:, column], prior, cross * prior)
+        noise = rest[:, column].var()
+        penalty = np.diag(noise / deviation**2)
+        moment = (X - center).T @ (rest[:, column] - target[column])
+        inverse = np.linalg.inv(products + penalty)
+        weights[:, column] = inverse @ moment
+        parameters[column] += np.sum(inverse * products)  # trace of the product of both
+    constant = target - center @ weights
+    weights = (stays + weights).reshape(lags, series, series)
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def fit_ridge(
+    inputs: np.ndarray, scale: Scale, lags: int = 3, alphas: Sequence[float] = ALPHAS
+) -> Linear:
+    """Ridge regression of each series on the last months of all, shrunk towards persistence.
+
+    Each series has its own penalty, the one of ``alphas`` with the smallest leave-one-out error.
+    """
+    X, y = lagged(inputs, lags)
+    X = X.reshape(len(X), -1)
+    series = inputs.shape[1]
+    stays = _stays(lags, scale).reshape(-1, series)
+    fit = RidgeCV(alphas=list(alphas), alpha_per_target=series > 1).fit(X, y - X @ stays)
+    weights = stays + fit.coef_.reshape(series, -1).T
+    constant = np.atleast_1d(fit.intercept_)
+    squares = np.linalg.svd(X - X.mean(axis=0), compute_uv=False)[:, None] ** 2
+    parameters = 1 + (squares / (squares + fit.alpha_)).sum(axis=0)
+    weights = weights.reshape(lags, series, series)
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+def fit_factors(
+    inputs: np.ndarray, scale: Scale, factors: int = 3, lags: int = 2, own: int = 3
+) -> Linear:
+    """Each series on its own last months and on the last ones of a few factors, by least squares.
+
+    The factors are principal components of all series (Stock and Watson 2002).
+    """
+    longest, series = max(lags, own), inputs.shape[1]
+    X, y = lagged(inputs, longest)
+    loadings = np.linalg.svd(inputs, full_matrices=False)[2][: min(factors, series)].T
+    common = (X[:, -lags:] @ loadings).reshape(len(X), -1)
+    weights, constant = np.zeros((longest, series, series)), np.zeros(series)
+    for column in range(series):
+        known = np.column_stack([X[:, -own:, column], common])
+        estimates, _ = _least_squares(known, y[:, column])
+        constant[column] = estimates[0]
+        of_factors = estimates[1 + own :].reshape(lags, -1)
+        weights[-lags:, :, column] = of_factors @ loadings.T
+        weights[-own:, column, column] += estimates[1 : 1 + own]
+    parameters = 1 + own + common.shape[1]
+    return Linear(weights, constant).with_residuals(inputs, parameters)
+
+
+# ---- a network beside a linear part
+
+
+@dataclass
+class Recurrent:
+    """A linear forecaster plus what GRUs add, month by month.
+
+    ``networks`` holds the trained weights of each run: embedding (series, wide), kernel (series + 1
+    + wide, 3 units), recurrent kernel (units, 3 units), bias (2, 3 units) and output (units, 1), as
+    Keras keeps them. One GRU serves all series: it reads the month of the whole panel, that of the
+    series whose forecast it makes, and the embedding of that series. The mean of the runs is added.
+    The step is written out because a path needs one step a month, and Keras would read the whole
+    window again for each (``tests/test_macro_forecasts.py`` compares both).
+    """
+
+    linear: Linear
+    networks: list[list[np.ndarray]]
+    residuals: np.ndarray | None = None
+
+    def start(self, past: np.ndarray) -> tuple[list, np.ndarray]:
+        """State after the months ``past`` (samples, months, series), and the mean of the next
+        (samples, series).
+        """
+        state, mean = self.linear.start(past)
+        shape = len(past), past.shape[2]
+        hidden = [np.zeros((*shape, network[2].shape[0])) for network in self.networks]
+        for month in range(past.shape[1]):
+            hidden = self._read(hidden, past[:, month])
+        return [*state, *hidden], mean + self._added(hidden)
+
+    def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
+        """State and mean after one more month (samples, series)."""
+        linear, mean = self.linear.advance(state[:1], value)
+        hidden = self._read(state[1:], value)
+        return [*linear, *hidden], mean + self._added(hidden)
+
+    def with_residuals(self, inputs: np.ndarray, left_out: list[np.ndarray]) -> "Recurrent":
+        """The same, with its errors on ``inputs`` (months, series).
+
+        ``left_out`` holds the months, by position, that each run was not trained on: the error of a
+        month is that of the linear part (as it counts its own parameters) less what the run added
+        that had not seen the month.
+        """
+        first = len(self.linear.weights)
+        residuals = self.linear.residuals.copy()
+        if self.networks:
+            added = self.additions(inputs)
+            for run, months in enumerate(left_out):
+                months = months[months >= first]
+                residuals[months - first] -= added[run, months - 1]
+        return Recurrent(self.linear, self.networks, residuals)
+
+    def additions(self, inputs: np.ndarray) -> np.ndarray:
+        """(runs, months − 1, series): what each run adds to the forecast of each month but the
+        first of ``inputs`` (months, series).
+        """
+        hidden = [np.zeros((1, inputs.shape[1], net[2].shape[0])) for net in self.networks]
+        added = []
+        for value in inputs[:-1]:
+            hidden = self._read(hidden, value[None])
+            added.append([self._output(*pair)[0] for pair in zip(self.networks, hidden)])
+        return np.array(added).swapaxes(0, 1)
+
+    def _read(self, hidden, value):
+        pairs = zip(self.networks, hidden)
+        return [_gru_step(network, before, value) for network, before in pairs]
+
+    def _output(self, network, hidden):
+        return (hidden @ network[4])[..., 0]
+
+    def _added(self, hidden):
+        if not hidden:
+            return 0
+        return np.mean([self._output(*pair) for pair in zip(self.networks, hidden)], axis=0)
+
+
+def _gru_step(network, hidden, value):
+    """States (samples, series, units) after one more month (samples, series); the cell of Cho et
+    al. (2014) in the form that Keras and cuDNN use (the reset gate after the product).
+    """
+    embedding, kernel, recurrent, bias, _ = network
+    series, units = value.shape[1], len(recurrent)
+    of_panel = (value @ kernel[:series])[:, None]
+    of_own = value[..., None] * kernel[series]
+    of_series = embedding @ kernel[series + 1 :] + bias[0]
+    new = of_panel + of_own + of_series
+    old = hidden @ recurrent + bias[1]
+    gates = expit(new[..., : 2 * units] + old[..., : 2 * units])
+    update, reset = gates[..., :units], gates[..., units:]
+    candidate = np.tanh(new[..., 2 * units :] + reset * old[..., 2 * units :])
+    return update * hidden + (1 - update) * candidate
+
+
+def parts_left_out(months: int, runs: int) -> list[np.ndarray]:
+    """Positions of the months in as many consecutive parts as there are runs; a single run leaves
+    out none.
+    """
+    if runs == 1:
+        return [np.arange(0)]
+    return np.array_split(np.arange(months), runs)
+
+
+def left_over(inputs: np.ndarray, linear: Linear) -> np.ndarray:
+    """(months, series): what the linear part leaves of each month of ``inputs``; NaN where it
+    cannot forecast yet.
+    """
+    rest = np.full(inputs.shape, np.nan)
+    rest[len(linear.weights) :] = inputs[len(linear.weights) :] - linear.means(inputs)
+    return rest
+
+
+def draw_sequences(
+    inputs: np.ndarray, rest: np.ndarray, months: int, count: int, seed: int
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Random sequences of the panel, each for one series, to train a global network on.
+
+    ``rest`` (months, series) is what is to be learned, NaN in the months that are left out. Returns
+    the inputs [panel (count, months, series), own (count, months, 1), series (count, 1)], the
+    targets (count, months, 1), each for the month after its input, and their weights (count,
+    months), which are zero for months left out.
+    """
+    random = np.random.default_rng(seed)
+    starts = random.integers(len(inputs) - months, size=count)
+    series = random.integers(inputs.shape[1], size=count)
+    rows = starts[:, None] + np.arange(months)
+    panel = inputs[rows].astype("float32")
+    own = np.take_along_axis(panel, series[:, None, None], axis=2)
+    target = rest[rows + 1, series[:, None]]
+    weights = np.isfinite(target).astype("float32")
+    target = np.nan_to_num(target).astype("float32")
+    return [panel, own, series[:, None].astype("int32")], target[..., None], weights
+
+
+# ---- dates of forecasts
+
+
+def forecast_dates(panel: pd.DataFrame, years: int, months_left: int) -> pd.DatetimeIndex:
+    """The last months of ``years`` years in which forecasts are made, the very last with
+    ``months_left`` months after it.
+
+    Raises ValueError where the panel is too short.
+    """
+    last = len(panel) - 1 - months_left
+    first = last + 1 - 12 * years
+    if first < 24:
+        raise ValueError(f"{len(panel)} months are too few for {years} years of forecasts")
+    return panel.index[first : last + 1]
+
+
+def with_release_lags(panel: pd.DataFrame, lags: dict[str, int]) -> pd.DataFrame:
+    """What is known at the end of each month: each series moved down by its release lag (months);
+    the first months, in which some are not known, are left out.
+    """
+    moved = {name: panel[name].shift(lags[name]) for name in panel}
+    return pd.DataFrame(moved).iloc[max(lags[name] for name in panel) :]
+
+
+# ---- simulated paths
+
+
+def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 0) -> np.ndarray:
+    """Paths (samples, paths, months, series) that continue ``past`` (samples, months, series).
+
+    Each month is the forecaster's mean plus the errors of one month drawn from its residuals, all
+    series together, so that series move together as they do. The mean of the last step alone,
+    carried forward, would be biased for a forecaster that is not linear.
+    """
+    residuals = forecaster.residuals - forecaster.residuals.mean(axis=0)
+    rows = np.random.default_rng(seed).integers(len(residuals), size=(months, len(past) * paths))
+    state, mean = forecaster.start(past)
+    state = [np.repeat(part, paths, axis=0) for part in state]
+    mean = np.repeat(mean, paths, axis=0)
+    path = np.empty((len(mean), months, past.shape[2]), dtype="float32")
+    for month in range(months):
+        path[:, month] = mean + residuals[rows[month]]
+        if month + 1 < months:
+            state, mean = forecaster.advance(state, path[:, month])
+    return path.reshape(len(past), paths, months, -1)
+
+
+def rolling_paths(
+    fit: Callable,
+    panel: pd.DataFrame,
+    kinds: dict[str, str],
+    dates: pd.DatetimeIndex,
+    months: int,
+    paths: int,
+    every: int = 12,
+    history: int = 24,
+    seasonal: bool = False,
+) -> np.ndarray:
+    """Paths simulated in each of ``dates``: (dates, paths, months, series), in the units of
+    ``levels``.
+
+    ``fit(inputs, scale)`` returns a forecaster; it is called anew every so many dates with the
+    months up to the first of them. What a forecast starts from are the last ``history`` months up
+    to its date.
+    """
+    blocks = []
+    for first in range(0, len(dates), every):
+        block = dates[first : first + every]
+        known = panel[: block[0]]
+        scale = fit_scale(known, kinds, seasonal)
+        forecaster = fit(scale.inputs(known), scale)
+        pasts = [panel[:date].iloc[-history - 1 :] for date in block]
+        past = np.stack([scale.inputs(rows) for rows in pasts])
+        simulated = simulate(forecaster, past, months, paths, seed=first)
+        blocks += [scale.paths(rows, path) for rows, path in zip(pasts, simulated)]
+    return np.stack(blocks)
+
+
+def actual_paths(
+    panel: pd.DataFrame, kinds: dict[str, str], dates: pd.DatetimeIndex, months: int
+) -> np.ndarray:
+    """What happened after each of ``dates``: (dates, months, series), in the units of
+    ``levels``."""
+    first = panel.index.get_indexer(dates)
+    return levels(panel, kinds)[first[:, None] + np.arange(1, months + 1)]
+
+
+# ---- scores
+
+
+def crps(actual: np.ndarray, paths: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score of draws, in the units of ``actual`` (lower is better).
+
+    ``actual`` (dates, ...) and ``paths`` (dates, paths, ...). With m draws the mean difference
+    between two of them is divided by m (m − 1), which makes the score fair to small numbers of
+    draws (Ferro 2014).
+    """
+    draws = np.sort(paths, axis=1)
+    count = draws.shape[1]
+    rank = (2 * np.arange(1, count + 1) - count - 1).reshape(1, -1, *[1] * (draws.ndim - 2))
+    between = (rank * draws).sum(axis=1) / (count * (count - 1))
+    return np.abs(draws - actual[:, None]).mean(axis=1) - between
+
+
+def covered(actual: np.ndarray, paths: np.ndarray, level: float = 0.8) -> np.ndarray:
+    """(dates, ...): is the truth within the central band of ``level`` of the draws?"""
+    tail = (1 - level) / 2
+    low, high = np.quantile(paths, [tail, 1 - tail], axis=1)
+    return (actual >= low) & (actual <= high)
+
+
+def block_interval(values: np.ndarray, block: int = 12, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of ``values`` (dates,) that are alike from date to date.
+
+    A t-interval over the means of consecutive blocks, the last ones counted from the end; with
+    eight blocks it covers what it should where a bootstrap does not (tested by simulation;
+    Ibragimov and Müller 2010). Raises ValueError for less than two blocks.
+    """
+    blocks = len(values) // block
+    if blocks < 2:
+        raise ValueError(f"needs two blocks of {block}, given {len(values)} values")
+    means = np.asarray(values)[-blocks * block :].reshape(blocks, block).mean(axis=1)
+    half = t.ppf((1 + level) / 2, blocks - 1) * means.std(ddof=1) / np.sqrt(blocks)
+    return means.mean() - half, means.mean() + half

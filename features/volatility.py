@@ -1,0 +1,655 @@
+"""Volatility: what is known at the close, folds of a walk-forward, rivals of the network, their
+judgement.
+
+Rows are trading days. A forecast made at the close of day t reads row t and is about the days t + 1
+to t + horizon, so that its target is known at the close of day t + horizon. Volatilities are
+logarithms of daily standard deviations in percent, variances are in percent squared.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from arch import arch_model
+from arch.bootstrap import MCS, StationaryBootstrap
+from pandas.io.formats.style import Styler
+from scipy import stats
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from statsmodels.api import OLS
+from threadpoolctl import threadpool_limits
+
+from scores import bootstrap_interval, diebold_mariano, r2, score_row
+from utils import FAMILIES, legend_below, make_windows
+
+DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
+SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
+TRADING_DAYS = 252  # a year
+DECAY = 0.94  # of RiskMetrics (1996), for daily data
+
+
+def log_of(variance: pd.Series) -> pd.Series:
+    """Log volatility of a daily variance in percent squared, both (days,)."""
+    return 0.5 * np.log(variance)
+
+
+def ahead(variance: pd.Series, horizon: int) -> pd.Series:
+    """Target by the day of the forecast: log volatility of the ``horizon`` days that follow,
+    (days,).
+
+    It is half the log of their mean variance, in log percent a day; NaN where a day is missing or
+    still to come.
+    """
+    return log_of(variance.rolling(horizon).mean().shift(-horizon)).rename(f"{horizon} ahead")
+
+
+def behind(variance: pd.Series, horizon: int) -> pd.DataFrame:
+    """The forecast of persistence: log volatility of the last ``horizon`` days, one column."""
+    return log_of(variance.rolling(horizon).mean()).to_frame("persistence")
+
+
+def ewma(variance: pd.Series, decay: float = DECAY) -> pd.DataFrame:
+    """The forecast of an exponentially weighted mean of past variances (RiskMetrics 1996), one
+    column of logs.
+    """
+    weighted = variance.ewm(alpha=1 - decay, min_periods=MONTH).mean()
+    return log_of(weighted).where(variance.notna()).to_frame("EWMA")
+
+
+def lhar_features(volatility: pd.Series, log_return: pd.Series) -> pd.DataFrame:
+    """Twelve inputs of a HAR with leverage at all spans (Corsi and Renò 2012), (days, 12).
+
+    Means over a day, week, month and quarter of the log volatility, of the return in percent, and
+    of its negative part.
+    """
+    parts = {
+        "volatility": volatility,
+        "return": 100 * log_return,
+        "fall": 100 * log_return.clip(upper=0),
+    }
+    features = pd.DataFrame(index=volatility.index)
+    for name, series in parts.items():
+        for span, days in SPANS.items():
+            features[f"{name}, {span}"] = series.rolling(days).mean()
+    return features.dropna()
+
+
+def histories(features: pd.DataFrame, window: int) -> tuple[np.ndarray, pd.DatetimeIndex]:
+    """Windows up to and with the last day, whose target is still to come.
+
+    Returns X, float32 (samples, window, features), oldest step first, and the last day of each;
+    none touches a gap.
+    """
+    tomorrow = features.tail(1).shift(freq="D")  # a target for the last day: it is not used
+    windows = make_windows(pd.concat([features, tomorrow]), window)
+    return windows.X, pd.DatetimeIndex(windows.input_end)
+
+
+def side_by_side(X: np.ndarray, days: pd.DatetimeIndex) -> pd.DataFrame:
+    """All steps and features of (samples, steps, features) as columns: a linear model then reads
+    what a network does.
+    """
+    return pd.DataFrame(X.reshape(len(X), -1), days)
+
+
+def known_rows(days: pd.DatetimeIndex, outcome: np.ndarray, part: pd.DatetimeIndex) -> np.ndarray:
+    """Mask over ``days`` of those that lie in ``part`` and whose targets (days, horizons) are all
+    known.
+    """
+    return days.isin(part) & np.isfinite(outcome).all(axis=1)
+
+
+def standardized(X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(samples, steps, features) with mean zero and variance one a feature on ``rows``; and those
+    means and deviations.
+    """
+    center, spread = X[rows].mean(axis=(0, 1)), X[rows].std(axis=(0, 1))
+    return (X - center) / spread, center, spread
+
+
+def start_inside(dates: pd.DatetimeIndex, start: str | pd.Timestamp) -> pd.Timestamp:
+    """``start`` if at least 1,500 of the dates lie before it and 250 after, else, with a note, the
+    date after 60 %.
+    """
+    before = int((dates < pd.Timestamp(start)).sum())
+    if before >= 1500 and len(dates) - before >= 250:
+        return pd.Timestamp(start)
+    print("the sample does not span the fixed date: the test years are its last four tenths")
+    return dates[int(0.6 * len(dates))]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One step of a walk-forward: days (datetime64) of each part, none of whose targets reaches the
+    next.
+
+    Attributes:
+        train: to fit what is chosen on validation.
+        validation: to choose, and for the residuals of intervals; the last years before the test.
+        fit: train and validation together, to fit once more what was chosen.
+        test: the years to forecast.
+    """
+
+    train: pd.DatetimeIndex
+    validation: pd.DatetimeIndex
+    fit: pd.DatetimeIndex
+    test: pd.DatetimeIndex
+
+
+def walk_forward_folds(
+    dates: pd.DatetimeIndex,
+    horizon: int,
+    test_start: str | pd.Timestamp,
+    years: int = 2,
+    validation_years: int = 2,
+) -> list[Fold]:
+    """Folds that start ``years`` apart; each may use all that is known before its test begins.
+
+    ``dates`` are the days of the forecasts, sorted and unique. A day belongs to a part if its
+    inputs end in it and its target, ``horizon`` days later, is known before the next part begins:
+    ``horizon`` days are purged at each border. The last ``horizon`` days have a target still to
+    come; they are part of the last test.
+
+    Raises ValueError for unsorted dates, or where a part of the first fold would be empty.
+    """
+    if not (dates.is_monotonic_increasing and dates.is_unique):
+        raise ValueError("the dates must be sorted from old to new, without duplicates")
+    known = dates[horizon:].append(pd.DatetimeIndex([pd.Timestamp.max] * horizon))
+    start, folds = pd.Timestamp(test_start), []
+    while start <= dates[-1]:
+        end, choice = (start + pd.DateOffset(years=n) for n in (years, -validation_years))
+        folds.append(
+            Fold(
+                train=dates[known < choice],
+                validation=dates[(dates >= choice) & (known < start)],
+                fit=dates[known < start],
+                test=dates[(dates >= start) & (dates < end)],
+            )
+        )
+        start = end
+    for name in ("train", "validation", "test"):
+        if not folds or not len(getattr(folds[0], name)):
+            raise ValueError(f"the first fold has no days in {name}: the test starts {test_start}")
+    return folds
+
+
+def parts(folds: list[Fold], part: str) -> Iterator[tuple[pd.DatetimeIndex, pd.DatetimeIndex]]:
+    """Days to fit on and days to forecast, fold by fold; ``part`` is "validation" or "test"."""
+    for fold in folds:
+        yield (fold.train if part == "validation" else fold.fit), getattr(fold, part)
+
+
+def calibrated(
+    forecast: pd.Series, target: pd.Series, fitted: pd.DatetimeIndex
+) -> tuple[pd.Series, pd.Series]:
+    """A forecast as a forecast of the log, and as one of the variance.
+
+    A model may forecast the mean of the log or the log of the mean variance, and either is biased
+    for the other purpose. Both are put right by one constant from the days ``fitted`` on: the mean
+    error of the log is added to the first, and the second is multiplied by the mean of variance
+    over forecast, which minimises QLIKE (Patton 2011).
+
+    Returns (log volatility, variance in percent squared), each (days,).
+    """
+    error = (target - forecast).reindex(fitted).dropna()
+    if error.empty:
+        raise ValueError("no day to calibrate on has both a forecast and a target")
+    return forecast + error.mean(), np.exp(2 * forecast) * np.exp(2 * error).mean()
+
+
+class AsItIs:
+    """A forecast that needs no fitting: the only column of its inputs."""
+
+    def fit(self, inputs: pd.DataFrame, target: pd.Series) -> "AsItIs":
+        return self
+
+    def predict(self, inputs: pd.DataFrame) -> np.ndarray:
+        return inputs.iloc[:, 0].to_numpy()
+
+
+class Garch:
+    """GJR-GARCH(1,1) with Student's t (Glosten, Jagannathan and Runkle 1993), fitted to returns in
+    percent.
+
+    It reads the one column of its inputs, the daily return; ``predict`` forecasts the log of the
+    mean variance of the ``horizon`` days that follow each row, with the parameters of the days it
+    was fitted on.
+    """
+
+    def __init__(self, horizon: int):
+        self.horizon = horizon
+
+    def fit(self, inputs: pd.DataFrame, target: pd.Series) -> "Garch":
+        returns = inputs.iloc[:, 0].to_numpy()
+        self.parameters = self._model(returns).fit(disp="off", show_warning=False).params
+        return self
+
+    def predict(self, inputs: pd.DataFrame) -> np.ndarray:
+        fixed = self._model(inputs.iloc[:, 0].to_numpy()).fix(self.parameters)
+        forecast = fixed.forecast(horizon=self.horizon, start=0, reindex=False)
+        return 0.5 * np.log(forecast.variance.to_numpy().mean(axis=1))
+
+    @staticmethod
+    def _model(returns: np.ndarray):
+        return arch_model(returns, p=1, o=1, q=1, dist="t", rescale=False)
+
+
+def rivals(
+    variance: pd.Series,
+    log_return: pd.Series,
+    features: pd.DataFrame,
+    lags: pd.DataFrame,
+    horizon: int,
+) -> dict[str, tuple[object, pd.DataFrame]]:
+    """Rivals of the network by name: a model with ``fit`` and ``predict``, and the inputs (days,
+    ...) it reads.
+
+    ``features`` are those of a HAR with returns, their first three columns those of a HAR; ``lags``
+    are all inputs of the network side by side. The regularisation of the ridge is chosen inside
+    each training span.
+    """
+    lhar = lhar_features(log_of(variance), log_return)
+    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 4, 9)))
+    trees = HistGradientBoostingRegressor(
+        max_iter=100, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=50, random_state=0
+    )
+    return {
+        "persistence": (AsItIs(), behind(variance, horizon)),
+        "EWMA": (AsItIs(), ewma(variance)),
+        "GJR-GARCH": (Garch(horizon), 100 * log_return.to_frame()),
+        "HAR": (LinearRegression(), features.iloc[:, :3]),
+        "HAR with returns": (LinearRegression(), features),
+        "LHAR": (LinearRegression(), lhar),
+        "ridge, all lags": (ridge, lags),
+        "boosted trees": (trees, lhar),
+    }
+
+
+def walk_forward(
+    model: object, inputs: pd.DataFrame, target: pd.Series, folds: list[Fold], part: str
+) -> pd.DataFrame:
+    """Forecasts of one model, fitted anew in each fold on the days before it.
+
+    ``model`` has ``fit(inputs, target)`` and ``predict(inputs)`` as in scikit-learn; ``inputs``
+    (days, features) and ``target`` (days,) are labelled by the day of the forecast; ``part`` is
+    "validation" or "test". Days without inputs are left out.
+
+    Returns the columns "log" (log volatility) and "variance" (percent squared) by day.
+    """
+    inputs = inputs.dropna()
+    forecasts = []
+    with threadpool_limits(1):  # small problems: more threads wait for each other
+        for fitted, days in parts(folds, part):
+            rows = inputs.index.intersection(fitted).intersection(target.dropna().index)
+            model.fit(inputs.loc[rows], target[rows])
+            known = inputs.loc[: days[-1]]
+            raw = pd.Series(model.predict(known), known.index)
+            forecasts.append(forecast_frame(raw, target, rows, days))
+    return pd.concat(forecasts)
+
+
+def forecast_frame(
+    raw: pd.Series, target: pd.Series, fitted: pd.DatetimeIndex, days: pd.DatetimeIndex
+) -> pd.DataFrame:
+    """The columns "log" and "variance" of a forecast calibrated on the days ``fitted``, on the days
+    ``days``.
+    """
+    log, variance = calibrated(raw, target, fitted)
+    both = pd.DataFrame({"log": log, "variance": variance})
+    return both.loc[both.index.intersection(days)]
+
+
+def together(forecasts: dict[str, pd.DataFrame], target: pd.Series) -> pd.DatetimeIndex:
+    """The days on which every model has a forecast and the target is known."""
+    days = target.dropna().index
+    for frame in forecasts.values():
+        days = days.intersection(frame.index)
+    return days
+
+
+def losses(forecasts: dict[str, pd.DataFrame], target: pd.Series, measure: str) -> pd.DataFrame:
+    """Loss of each model by day, (days, models); ``measure`` is "squared" (error of the log) or
+    "qlike".
+    """
+    days = together(forecasts, target)
+    table = pd.DataFrame(index=days)
+    for name, frame in forecasts.items():
+        if measure == "qlike":
+            table[name] = qlike(np.exp(2 * target[days]), frame["variance"][days])
+        else:
+            table[name] = (target[days] - frame["log"][days]) ** 2
+    return table
+
+
+def qlike(actual: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """QLIKE of each forecast (Patton 2011): a / v − log(a / v) − 1, for variances (samples,); zero
+    if they agree.
+    """
+    ratio = actual / variance
+    return ratio - np.log(ratio) - 1
+
+
+def equal_loss(first: pd.Series, second: pd.Series, horizon: int = 1) -> tuple[float, float]:
+    """Diebold and Mariano's statistic and p value from the daily losses of two models; negative:
+    the first is better.
+    """
+    zero = np.zeros(len(first))
+    return diebold_mariano(zero, first.to_numpy(), second.to_numpy(), horizon, power=1)
+
+
+def clark_west(
+    actual: np.ndarray, small: np.ndarray, large: np.ndarray, horizon: int = 1
+) -> tuple[float, float]:
+    """Does a large model beat the small one nested in it (Clark and West 2007)?
+
+    The squared error of the large model is excused for the noise of what it estimates in vain,
+    (small − large)². Arguments are (samples,) in order of time. Returns the t statistic (Newey and
+    West) and the one-sided p value; a large positive statistic favours the large model.
+    """
+    actual, small, large = np.asarray(actual), np.asarray(small), np.asarray(large)
+    gain = (actual - small) ** 2 - (actual - large) ** 2 + (small - large) ** 2
+    lags = max(horizon - 1, int(np.ceil(len(gain) ** (1 / 3))))
+    fit = OLS(gain, np.ones(len(gain))).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    statistic = float(fit.tvalues[0])
+    return statistic, float(stats.norm.sf(statistic))
+
+
+def resampled_means(table: pd.DataFrame, repetitions: int = 1000, seed: int = 0) -> np.ndarray:
+    """Means of all columns over days drawn by the stationary bootstrap, (repetitions, columns).
+
+    The columns are resampled together. Blocks have a mean of 22 days, or the cube root of the days
+    if that is more.
+    """
+    count = len(table)
+    bootstrap = StationaryBootstrap(max(MONTH, count ** (1 / 3)), np.arange(count), seed=seed)
+    weights = np.empty((repetitions, count), dtype="float32")
+    for row, (positions, _) in enumerate(bootstrap.bootstrap(repetitions)):
+        weights[row] = np.bincount(positions[0], minlength=count)
+    return weights @ table.to_numpy() / count
+
+
+def volatility_scores(
+    task: str, forecasts: dict[str, pd.DataFrame], target: pd.Series, baseline: str
+) -> list[dict]:
+    """Rows of a score file: RMSE and R² of the log, QLIKE, and skill against ``baseline``, with 95
+    % intervals.
+    """
+    squared, risk = losses(forecasts, target, "squared"), losses(forecasts, target, "qlike")
+    actual = target[squared.index]
+    moments = pd.DataFrame({"mean": actual, "square": actual**2})
+    table = pd.concat([squared, risk, moments], axis=1)
+    draws = np.vstack(
+        [table.mean().to_numpy(), resampled_means(table)]
+    )  # the first row: all days once
+    count, reference = len(forecasts), list(forecasts).index(baseline)
+    spread = draws[:, -1] - draws[:, -2] ** 2
+    rows = []
+    for number, name in enumerate(forecasts):
+        error = draws[:, number]
+        values = {
+            "rmse": np.sqrt(error),
+            "qlike": draws[:, count + number],
+            "r2": 1 - error / spread,
+        }
+        if name != baseline:
+            values["rmse_skill"] = 1 - np.sqrt(error / draws[:, reference])
+        for metric, value in values.items():
+            interval = np.quantile(value[1:], [0.025, 0.975])
+            rows.append(score_row(task, name, metric, value[0], interval, len(actual)))
+    return rows
+
+
+def judgement(
+    forecasts: dict[str, pd.DataFrame], target: pd.Series, horizon: int, against: dict[str, str]
+) -> pd.DataFrame:
+    """One line a model: RMSE, R² and QLIKE, the Mincer-Zarnowitz slope, statistics of equal
+    accuracy, confidence sets.
+
+    ``against`` maps the heading of a column to the model it compares with, by Diebold and Mariano's
+    statistic of the squared error of the log. The last two columns are p values in the model
+    confidence sets of both losses.
+    """
+    squared, risk = losses(forecasts, target, "squared"), losses(forecasts, target, "qlike")
+    actual = target[squared.index].to_numpy()
+    sets = [confidence_set(squared), confidence_set(risk)]
+    lines = {}
+    for name, frame in forecasts.items():
+        predicted = frame["log"][squared.index].to_numpy()
+        line = {"RMSE": squared[name].mean() ** 0.5, "R²": r2(actual, predicted)}
+        line |= {"QLIKE": risk[name].mean(), "slope": mincer_zarnowitz(actual, predicted)[1]}
+        for heading, other in against.items():
+            if other != name:
+                line[heading] = equal_loss(squared[name], squared[other], horizon)[0]
+        line["p, set (log)"], line["p, set (QLIKE)"] = sets[0][name], sets[1][name]
+        lines[name] = line
+    return pd.DataFrame(lines).T
+
+
+def error_quantiles(
+    errors: pd.Series, horizon: int, level: float = 0.8, days: int = 500
+) -> pd.DataFrame:
+    """Split-conformal limits (Vovk et al. 2005) from the last ``days`` errors known at each day.
+
+    ``errors`` are outcome less forecast by the day of the forecast, each known ``horizon`` days
+    later. Returns the columns "low" and "high" by day, to be added to the forecast made on that
+    day; NaN before 100 errors are known.
+    """
+    known = errors.shift(horizon).rolling(days, min_periods=100)
+    tail = (1 - level) / 2
+    return pd.DataFrame({"low": known.quantile(tail), "high": known.quantile(1 - tail)})
+
+
+def equal_loss_by_fold(first: pd.Series, second: pd.Series, folds: list[Fold]) -> pd.DataFrame:
+    """``equal_loss`` of two models, squared errors by day, in the test years of each fold alone.
+
+    Returns one line a fold with the gain of the first in percent of the RMSE, the statistic and its
+    p value; folds of fewer than 100 days are left out.
+    """
+    lines = {}
+    for fold in folds:
+        days = first.index.intersection(fold.test)
+        if len(days) >= 100:
+            t, p = equal_loss(first[days], second[days])
+            gain = 100 * (1 - np.sqrt(first[days].mean() / second[days].mean()))
+            lines[f"{days[0]:%Y}–{days[-1]:%Y}"] = {"gain, percent": gain, "t": t, "p": p}
+    return pd.DataFrame(lines).T
+
+
+def mincer_zarnowitz(actual: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of the outcome on its forecast (Mincer and Zarnowitz 1969); 0 and 1 for
+    an unbiased one.
+    """
+    slope, intercept = np.polyfit(predicted, actual, 1)
+    return float(intercept), float(slope)
+
+
+def confidence_set(losses: pd.DataFrame, size: float = 0.1, seed: int = 0) -> pd.Series:
+    """p value of each model in the model confidence set (Hansen, Lunde and Nason 2011), best first.
+
+    ``losses`` is (days, models), without missing values. A model belongs to the set of confidence 1
+    − ``size`` if its p value is above ``size``. Blocks of the stationary bootstrap have a mean of
+    the cube root of the days, at least 22.
+    """
+    block = max(MONTH, round(len(losses) ** (1 / 3)))
+    test = MCS(losses, size=size, reps=1000, block_size=block, method="R", seed=seed)
+    test.compute()
+    return test.pvalues["Pvalue"].sort_values(ascending=False)
+
+
+def coverage_tests(outcome: np.ndarray, limit: np.ndarray, share: float) -> dict[str, float]:
+    """How often returns fall below their value at risk, and whether that is as it should be.
+
+    ``outcome`` and ``limit`` are returns and their forecast quantile at ``share``, (days,). Returns
+    the observed share and p values of Kupiec (1995), the right number, and Christoffersen (1998),
+    no two in a row more often than by chance.
+    """
+    hit = (outcome < limit).astype(int)
+    pairs = np.zeros((2, 2))
+    np.add.at(pairs, (hit[:-1], hit[1:]), 1)
+    rate = hit.mean()
+    number = 2 * (_bernoulli(hit, rate) - _bernoulli(hit, share))
+    after = [pairs[state, 1] / max(pairs[state].sum(), 1) for state in (0, 1)]
+    apart = sum(
+        _bernoulli(np.repeat([0, 1], pairs[state].astype(int)), after[state]) for state in (0, 1)
+    )
+    clusters = 2 * (apart - _bernoulli(hit[1:], hit[1:].mean()))
+    return {
+        "share below": float(rate),
+        "p, number": float(stats.chi2.sf(max(number, 0), 1)),
+        "p, clusters": float(stats.chi2.sf(max(clusters, 0), 1)),
+    }
+
+
+def _bernoulli(hits: np.ndarray, rate: float) -> float:
+    """Log likelihood of zeros and ones under one rate."""
+    ones, zeros = hits.sum(), len(hits) - hits.sum()
+    terms = [n * np.log(p) for n, p in ((ones, rate), (zeros, 1 - rate)) if n]
+    return float(sum(terms))
+
+
+def value_at_risk(
+    forecasts: dict[str, pd.DataFrame],
+    log_return: pd.Series,
+    shares: tuple[float, ...] = (0.01, 0.05),
+    least: int = 250,
+) -> pd.DataFrame:
+    """Coverage tests of the next day's value at risk, one line a model and share.
+
+    The limit is the forecast volatility times a quantile of the past returns over their forecasts
+    (filtered historical simulation, Barone-Adesi, Giannopoulos and Vosper 1999), from ``least``
+    days on. ``forecasts`` are one day ahead by the day of the forecast.
+    """
+    outcome = 100 * log_return.shift(-1)
+    lines = {}
+    for name, frame in forecasts.items():
+        deviation = np.sqrt(frame["variance"])
+        ratio = outcome.reindex(frame.index) / deviation
+        for share in shares:
+            # the ratio of a day is known at the close of the next
+            limit = deviation * ratio.shift(1).expanding(least).quantile(share)
+            days = (limit * outcome.reindex(limit.index)).dropna().index
+            result = coverage_tests(outcome[days].to_numpy(), limit[days].to_numpy(), share)
+            lines[name, f"{100 * share:.0f} %"] = result
+    return pd.DataFrame(lines).T.rename_axis(["model", "share aimed at"])
+
+
+def targeted_position(
+    forecast: pd.DataFrame, log_return: pd.Series, cost: float, most: float = 2.0
+) -> pd.Series:
+    """Daily returns, as fractions after costs, of a position that aims at a constant volatility.
+
+    The position is the average forecast volatility so far over the forecast, at most ``most``;
+    ``cost`` is a fraction of what is traded. ``forecast`` is one day ahead by the day it is made;
+    the result is by that day too. Cash earns nothing.
+    """
+    deviation = np.sqrt(forecast["variance"])
+    weight = (deviation.expanding().mean() / deviation).clip(upper=most)
+    traded = weight.diff().abs().fillna(weight.iloc[0])
+    following = np.expm1(log_return.shift(-1)).reindex(weight.index)
+    return (weight * following - cost * traded).dropna()
+
+
+def sharpe(returns: np.ndarray) -> float:
+    """Mean over standard deviation of daily returns (days,), a year; cash earns nothing."""
+    return float(np.mean(returns) / np.std(returns) * np.sqrt(TRADING_DAYS))
+
+
+def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFrame:
+    """Sharpe ratios of daily returns by the day before, and their difference from buying and
+    holding.
+
+    The interval of the difference, 95 %, resamples both together (stationary bootstrap).
+    """
+    days = next(iter(held.values())).index
+    for returns in held.values():
+        days = days.intersection(returns.index)
+    market = np.expm1(log_return.shift(-1))[days].to_numpy()
+
+    def gain(position: np.ndarray, market: np.ndarray) -> float:
+        return sharpe(position) - sharpe(market)
+
+    lines = {"buy and hold": {"Sharpe ratio": sharpe(market)}}
+    for name, returns in held.items():
+        position = returns[days].to_numpy()
+        low, high = bootstrap_interval(gain, position, market, block=MONTH)
+        lines[name] = {"Sharpe ratio": sharpe(position), "difference": gain(position, market)}
+        lines[name] |= {"low": low, "high": high}
+    return pd.DataFrame(lines).T
+
+
+def coverage_by_year(errors: dict[int, pd.Series], limits: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Percent of errors inside their limits: one line a horizon, one column a year, one for all."""
+    columns = {}
+    for horizon, limit in limits.items():
+        judged = pd.concat([errors[horizon].rename("error"), limit], axis=1).dropna()
+        hit = 100 * judged["error"].between(judged["low"], judged["high"])
+        columns[f"{horizon} days"] = hit.groupby(hit.index.year).mean()
+        columns[f"{horizon} days"].loc["all"] = hit.mean()
+    return pd.DataFrame(columns).T
+
+
+def verdict(
+    forecasts: dict[str, pd.DataFrame],
+    target: pd.Series,
+    table: pd.DataFrame,
+    horizon: int,
+    network: str,
+    small: str,
+    equal: str,
+) -> str:
+    """One line of Markdown on the ``network`` at one horizon, rendered from the ``table`` of
+    ``judgement``.
+
+    ``small`` is a model nested in the network, ``equal`` the linear model that reads the same
+    inputs.
+    """
+    days = together(forecasts, target)
+    nested = [forecasts[name]["log"][days] for name in (small, network)]
+    statistic, p = clark_west(target[days], *nested, horizon)
+    risk = losses(forecasts, target, "qlike")
+    lines = []
+    for other in (small, equal):
+        gain = 100 * (1 - table.loc[network, "RMSE"] / table.loc[other, "RMSE"])
+        squared = losses(forecasts, target, "squared")
+        t, p_log = equal_loss(squared[network], squared[other], horizon)
+        t_risk, p_risk = equal_loss(risk[network], risk[other], horizon)
+        found = "a difference" if min(p_log, p_risk) < 0.05 else "no difference that can be told"
+        lines.append(
+            f"RMSE {abs(gain):.1f} % {'below' if gain > 0 else 'above'} {other} (t = {t:.1f}, "
+            f"p = {p_log:.3f}; QLIKE t = {t_risk:.1f}, p = {p_risk:.3f}: {found})"
+        )
+    sets = []
+    for loss in ("log", "QLIKE"):
+        members = table.index[table[f"p, set ({loss})"] > 0.1]
+        sets.append(f"in {loss}: {', '.join(members)}")
+    days_ahead = "1 day" if horizon == 1 else f"{horizon} days"
+    return (
+        f"- **{days_ahead} ahead**, {network}: {'; '.join(lines)}. Clark–West against {small}: "
+        f"{statistic:.1f} (p = {p:.3f}). Left in the 90 % confidence set {'; '.join(sets)}."
+    )
+
+
+def shown(table: pd.DataFrame, statistics: list[str]) -> Styler:
+    """``judgement`` with three digits, and two for the columns of ``statistics``."""
+    return table.style.format("{:.3f}", na_rep="–").format("{:.2f}", statistics, na_rep="–")
+
+
+def plot_folds(folds: list[Fold]) -> plt.Axes:
+    """The parts of each fold on a time line, one line a refit, oldest on top."""
+    ax = plt.subplots(figsize=(9, 2.6))[1]
+    parts = {"train": "baseline", "validation": "linear", "test": "network"}
+    for number, fold in enumerate(folds):
+        for part, family in parts.items():
+            days = getattr(fold, part)
+            label = part if number == 0 else None
+            ends = [days[0], days[-1]]
+            colour = FAMILIES[family]
+            ax.plot(ends, [number, number], lw=6, color=colour, label=label, solid_capstyle="butt")
+    ax.set(title="Each line is one refit", yticks=[])
+    ax.invert_yaxis()
+    legend_below(ax)
+    return ax

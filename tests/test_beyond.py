@@ -1,0 +1,177 @@
+"""The layers of notebook 10: each against a slow or an independent way, over random shapes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers, ops
+
+from features.beyond import (
+    MinGRU,
+    TemporalConvolution,
+    TransformerEncoder,
+    linear_recurrence,
+    position_waves,
+)
+
+WITHIN = 1e-5
+LAYERS = {
+    "MinGRU": lambda **options: MinGRU(4, **options),
+    "TemporalConvolution": lambda **options: TemporalConvolution(4, depth=3, **options),
+    "TransformerEncoder": lambda **options: TransformerEncoder(4, **options),
+}
+some = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+
+
+def inputs(samples=3, steps=9, features=2, seed=0):
+    return np.random.default_rng(seed).normal(size=(samples, steps, features)).astype("float32")
+
+
+def as_numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def step_by_step(keep, add):
+    """The recurrence in NumPy, as its formula says."""
+    state, states = np.zeros(add[:, 0].shape), []
+    for step in range(add.shape[1]):
+        state = keep[:, step] * state + add[:, step]
+        states.append(state)
+    return np.stack(states, axis=1)
+
+
+def largest_difference(samples, steps, units, seed, way="scan"):
+    rng = np.random.default_rng(seed)
+    keep = rng.random((samples, steps, units)).astype("float32")
+    add = rng.normal(size=keep.shape).astype("float32")
+    states = linear_recurrence(ops.convert_to_tensor(keep), ops.convert_to_tensor(add), way)
+    return np.abs(as_numpy(states) - step_by_step(keep, add)).max()
+
+
+@pytest.mark.parametrize("way", ["scan", "loop", "keras"])
+@some
+@given(
+    samples=st.integers(1, 4),
+    steps=st.integers(1, 40),
+    units=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_every_way_gives_the_same_states(way, samples, steps, units, seed):
+    assert largest_difference(samples, steps, units, seed, way) < WITHIN
+
+
+def gradient_difference(steps=13):
+    """Largest difference of the weights after a step of ``fit`` by scan and by loop."""
+    X, y = inputs(8, steps), np.ones((8, 1), dtype="float32")
+    after = []
+    for way in ("scan", "loop"):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input(X.shape[1:]), MinGRU(5, way=way), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.5), "mse")
+        model.fit(X, y, verbose=0)
+        after.append(model.get_weights())
+    return max(np.abs(one - other).max() for one, other in zip(*after, strict=True))
+
+
+def test_scan_and_loop_learn_the_same():
+    assert gradient_difference() < WITHIN
+
+
+def test_all_agree_on_the_other_backend():
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    program = (
+        "import test_beyond as t; print(t.keras.backend.backend(), "
+        "t.gradient_difference(), *[t.largest_difference(2, n, 3, n) for n in (1, 2, 7, 33)])"
+    )
+    root = Path(__file__).resolve().parent.parent
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"KERAS_BACKEND": other, "PYTHONPATH": str(root)},
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    backend, *differences = result.stdout.split()
+    assert backend == other and len(differences) == 5
+    assert max(map(float, differences)) < WITHIN
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it works on JAX")
+def test_why_the_scan_is_written_out():
+    """When this fails, Keras' own scan can be trained on TensorFlow, and ours can go."""
+    X, y = inputs(8), np.ones((8, 1), dtype="float32")
+    model = keras.Sequential([keras.Input(X.shape[1:]), MinGRU(4, way="keras"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="as_list"):
+        model.fit(X, y, verbose=0)
+
+
+def test_min_gru_is_its_formula():
+    X = inputs()
+    layer = MinGRU(4, return_sequences=True)
+    states = as_numpy(layer(X))
+    W_z, b_z, W_h, b_h = layer.get_weights()
+    write = 1 / (1 + np.exp(-(X @ W_z + b_z)))
+    expected = step_by_step(1 - write, write * (X @ W_h + b_h))
+    np.testing.assert_allclose(states, expected, atol=WITHIN)
+
+
+def test_errors_say_what_is_needed():
+    for layer in (MinGRU(4), TransformerEncoder(4)):
+        with pytest.raises(ValueError, match="fixed number of steps"):
+            layer(keras.Input((None, 2)))
+    with pytest.raises(ValueError, match="way must be one of"):
+        linear_recurrence(inputs(), inputs(), "fast")
+    with pytest.raises(ValueError, match="multiple of heads"):
+        TransformerEncoder(5, heads=2)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_shapes_are_as_announced(name):
+    for return_sequences, shape in ((True, (3, 9, 4)), (False, (3, 4))):
+        layer = LAYERS[name](return_sequences=return_sequences)
+        assert layer.compute_output_shape((3, 9, 2)) == layer(inputs()).shape == shape
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_saved_models_come_back(name, tmp_path):
+    model = keras.Sequential([keras.Input((9, 2)), LAYERS[name](), layers.Dense(1)])
+    model.save(tmp_path / "model.keras")
+    restored = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(as_numpy(model(inputs())), as_numpy(restored(inputs())), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "looks_ahead"),
+    [("MinGRU", False), ("TemporalConvolution", False), ("TransformerEncoder", True)],
+)
+def test_which_layers_look_ahead(name, looks_ahead):
+    layer, X = LAYERS[name](return_sequences=True), inputs()
+    before, changed = as_numpy(layer(X))[:, :-1], X.copy()
+    changed[:, -1] += 1
+    moved = np.abs(as_numpy(layer(changed))[:, :-1] - before).max()
+    assert (moved > 1e-4) == looks_ahead
+
+
+def test_convolution_sees_as_far_as_it_says():
+    layer, X = TemporalConvolution(4, depth=3), inputs(steps=20)
+    assert layer.steps_seen == 8
+    states = as_numpy(layer(X))
+    for distance, seen in ((7, True), (8, False)):
+        changed = X.copy()
+        changed[:, -1 - distance] += 1
+        assert (np.abs(as_numpy(layer(changed)) - states).max() > 1e-6) == seen
+
+
+def test_attention_without_positions_knows_no_order():
+    """The waves are what tells one step from another."""
+    waves = position_waves(50, 8)
+    assert waves.shape == (50, 8) and np.abs(waves).max() <= 1
+    assert len(np.unique(waves.round(6), axis=0)) == 50

@@ -1,0 +1,524 @@
+"""Readers' own data: what is put into ``local/`` or passed to a function is used rightly, or
+refused in one sentence.
+
+CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from it:
+``python -m tests.test_own_data`` writes the page anew.
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import data
+import scores
+import utils
+from data.__main__ import content
+from data.checks import as_days, flat_days, keep_possible, share_class
+from data.downloads import download, yahoo
+from data.filings import filings_file
+from data.own_reviews import read_local_reviews
+from data.source import ROOT
+from features.filing_returns import returns_after_filing
+from features.panel import check_prices, ranks_by_date, returns, suspect_ticks
+from features.words import batches_by_length, tokenize
+
+PAGE = ROOT / "docs" / "own-data.md"
+DAYS = pd.bdate_range("2020-01-06", periods=30)
+CLOSE = 100 + np.arange(30.0)
+
+
+def index_rows():
+    rows = {"date": DAYS, "open": CLOSE, "high": CLOSE + 1, "low": CLOSE - 1, "close": CLOSE}
+    return pd.DataFrame(rows | {"volume": 10.0})
+
+
+def stock_rows():
+    rows = {"symbol": ["A", "B"] * 30, "date": np.repeat(DAYS, 2)}
+    return pd.DataFrame(rows | {"adj_close": np.repeat(CLOSE, 2) + [0, 100] * 30})
+
+
+def filing_rows():
+    columns = ["ticker", "cik", "form", "date_filed", "item", "text"]
+    rows = [
+        ("A", 1, "10-K", DAYS[8], "1A", "We may lose."),
+        ("B", 2, "10-K", DAYS[9], "7", "Sales."),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def reviews(positive="positive", negative="negative"):
+    texts = [f"dish number {number} was fine" for number in range(60)]
+    return pd.DataFrame({"review": texts, "sentiment": [positive, negative] * 30})
+
+
+def at(row, column, value, frame):
+    frame = frame.astype({column: object})
+    frame.loc[row, column] = value
+    return frame
+
+
+def stamped(frame, column, clock, zone=None):
+    stamps = frame[column] + pd.Timedelta(clock)
+    return frame.assign(**{column: stamps.dt.tz_localize(zone) if zone else stamps})
+
+
+def written(frame, column, pattern):
+    return frame.assign(**{column: frame[column].dt.strftime(pattern)})
+
+
+def seconds(frame, column):
+    return frame.assign(**{column: frame[column].astype("datetime64[s]").astype("int64")})
+
+
+# ------------------------------------------------------------------ entry points: (what is right, how it is seen)
+
+
+def sp500(frame, name="sp500_daily.csv", encoding="utf-8"):
+    def put(folder):
+        frame.to_csv(folder / name, index=False, encoding=encoding)
+        prices = data.load_sp500()
+        assert (prices.index == DAYS[:-1]).all() and (prices["close"] == CLOSE[:-1]).all()
+
+    return put
+
+
+def panel(frame, name="stock_prices.parquet", tickers=("A", "B"), **options):
+    def put(folder):
+        path = folder / name
+        frame.to_parquet(path) if name.endswith("parquet") else frame.to_csv(path, **options)
+        prices = data.load_stock_prices()
+        assert list(prices.columns) == list(tickers) and (prices.index == DAYS).all()
+        assert (prices[tickers[0]] == CLOSE).all()
+
+    return put
+
+
+def filings(frame):
+    def put(folder):
+        frame.to_parquet(folder / "filings_10k.parquet")
+        found = data.load_filings()
+        assert list(found["date_filed"]) == list(DAYS[8:10]) and list(found["ticker"]) == ["A", "B"]
+        stored = pq.read_table(filings_file())["date_filed"].to_pylist()
+        assert stored == DAYS[8:10].to_pydatetime().tolist(), "what 08 streams has the same days"
+
+    return put
+
+
+def texts(frame, name="IMDB Dataset.csv", encoding="utf-8"):
+    def put(folder):
+        frame.to_csv(folder / name, index=False, encoding=encoding)
+        found = data.load_imdb()
+        assert len(found) == 60 and found["label"].sum() == 30
+        assert found.loc[found["text"] == "dish number 0 was fine", "label"].item() == 1
+        assert set(found["split"]) == {"train", "validation", "test"}
+
+    return put
+
+
+def unpacked(name="0_9.txt"):
+    def put(folder):
+        for half in ("train", "test"):
+            for number in range(20):
+                for kind, rating in (("pos", 9), ("neg", 2)):
+                    path = folder / "aclImdb" / half / kind / f"{number}_{rating}.txt"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(f"{half} {kind} {number}", encoding="utf-8")
+        (folder / "aclImdb" / "train" / "pos" / "0_9.txt").rename(
+            folder / "aclImdb" / "train" / "pos" / name
+        )
+        found = data.load_imdb()
+        assert len(found) == 80 and (found["split"] == "test").sum() == 40
+
+    return put
+
+
+def glove(name, text, word="good"):
+    def put(folder):
+        (folder / name).write_bytes(text.encode())
+        assert data.load_glove([word]).loc[word].iloc[0] == 0.5
+
+    return put
+
+
+def vector(word, size):
+    return " ".join([word, *["0.5"] * size]) + "\n"
+
+
+def macro(stamps, encoding="utf-8"):
+    def put(folder):
+        for series in ("UMCSENT", "IPGMFN"):
+            table = pd.DataFrame({"observation_date": stamps, series: 80.5})
+            table.to_csv(folder / f"{series}.csv", index=False, encoding=encoding)
+        assert len(data.load_macro()) == 24
+
+    return put
+
+
+def called(function, expected=None):
+    """A function of no arguments whose value is ``expected``."""
+
+    def put(folder):
+        found = function()
+        if expected is not None:
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+    return put
+
+
+def after(stamps, filed):
+    prices = pd.DataFrame({"BRK-B": CLOSE, "C": CLOSE}, pd.DatetimeIndex(stamps))
+    found = returns_after_filing(pd.DataFrame({"ticker": ["BRK.B"], "date_filed": [filed]}), prices)
+    return found["entry"].dt.normalize()
+
+
+def wide(frame=None):
+    frame = stock_rows().pivot(index="date", columns="symbol", values="adj_close")
+    return frame.rename_axis(columns=None)
+
+
+def two_levels():
+    frame = wide()
+    both = {("Adj Close", name): frame[name] for name in frame}
+    both |= {("Volume", name): frame[name] for name in frame}
+    table = pd.DataFrame(both)
+    table.columns = table.columns.set_names(["Price", "Ticker"])
+    return table.rename_axis("Date")
+
+
+def stooq():
+    names = {name: f"<{name.upper()}>" for name in index_rows()}
+    return index_rows().rename(columns=names)
+
+
+def kaggle(price):
+    return stock_rows().rename(columns={"symbol": "Name", "adj_close": price})
+
+
+MONTHS = pd.date_range("2000-01-01", periods=24, freq="MS")
+ONES, LENGTH = np.array([1, 0, 1, 0]), pd.Timedelta(days=1)
+TOKYO = DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC")
+INDEX, P, F = index_rows(), stock_rows(), filing_rows()
+RIGHT = None
+
+# (where it enters, what is given, how, the sentence or RIGHT)
+CASES = [
+    ("load_sp500", "days", sp500(INDEX), RIGHT),
+    ("load_sp500", "a close stamped 16:00", sp500(stamped(INDEX, "date", "16h")), RIGHT),
+    ("load_sp500", "stamps with a time zone", sp500(stamped(INDEX, "date", "16h", "America/New_York")), RIGHT),
+    ("load_sp500", "dates as 20200106", sp500(written(INDEX, "date", "%Y%m%d")), RIGHT),
+    ("load_sp500", "dates as 2020/01/06", sp500(written(INDEX, "date", "%Y/%m/%d")), RIGHT),
+    ("load_sp500", "dates as 06/01/2020", sp500(written(INDEX, "date", "%d/%m/%Y")), "row 1 has the date '06/01/2020', whose day and month cannot be told apart; needs dates written as YYYY-MM-DD"),
+    ("load_sp500", "seconds since 1970", sp500(seconds(INDEX, "date")), "row 1 has the date 1578268800, which looks like time since 1970"),
+    ("load_sp500", "bars of an hour", sp500(pd.concat([INDEX, stamped(INDEX, "date", "1h")]).sort_values("date")), "row 2 is a second row on 2020-01-06; needs one row a day"),
+    ("load_sp500", "newest first", sp500(INDEX[::-1]), "dates must be sorted and unique, from old to new"),
+    ("load_sp500", "a date of 1820", sp500(at(0, "date", "1820-01-06", written(INDEX, "date", "%Y-%m-%d"))), "row 1 has the date 1820-01-06; needs dates from 1900 to tomorrow"),
+    ("load_sp500", "a date of 2099", sp500(at(29, "date", "2099-01-06", written(INDEX, "date", "%Y-%m-%d"))), "row 30 has the date 2099-01-06; needs dates from 1900 to tomorrow"),
+    ("load_sp500", "a date that is none", sp500(at(2, "date", "20201345", written(INDEX, "date", "%Y%m%d"))), "row 3 has the date '20201345'"),
+    ("load_sp500", "an empty date", sp500(at(2, "date", None, INDEX)), "row 3 has no date"),
+    ("load_sp500", "a high below the low", sp500(at(3, "high", 50.0, INDEX)), "high 50 is below low 102 on 2020-01-09"),
+    ("load_sp500", "an open above the high", sp500(at(3, "open", 200.0, INDEX)), "high 104 is below open 200 on 2020-01-09"),
+    ("load_sp500", "an open below the low", sp500(at(3, "open", 50.0, INDEX)), "open 50 is below low 102 on 2020-01-09"),
+    ("load_sp500", "a price of zero", sp500(at(3, "close", 0.0, INDEX)), "a price is missing, infinite or not positive on 2020-01-09"),
+    ("load_sp500", "a byte order mark", sp500(INDEX, encoding="utf-8-sig"), RIGHT),
+    ("load_sp500", "^GSPC.csv of Yahoo (Date, Open, Adj Close)", sp500(INDEX.assign(adj=CLOSE).rename(columns={"adj": "Adj Close"} | {c: c.title() for c in INDEX}), "^GSPC.csv"), RIGHT),
+    ("load_sp500", "^spx_d.csv of Stooq", sp500(INDEX.rename(columns=str.title), "^spx_d.csv"), RIGHT),
+    ("load_sp500", "columns as <CLOSE>", sp500(stooq()), RIGHT),
+    ("load_stock_prices", "days", panel(P), RIGHT),
+    ("load_stock_prices", "closes stamped 05:00", panel(stamped(P, "date", "5h")), RIGHT),
+    ("load_stock_prices", "stamps in UTC", panel(stamped(P, "date", "5h", "UTC")), RIGHT),
+    ("load_stock_prices", "midnight of Tokyo, in UTC", panel(P.assign(date=np.repeat(TOKYO, 2))), "the dates fall on Sundays and never on Fridays"),
+    ("load_stock_prices", "date32", panel(P.assign(date=P["date"].dt.date)), RIGHT),
+    ("load_stock_prices", "dates as the number 20200106", panel(written(P, "date", "%Y%m%d").astype({"date": int})), RIGHT),
+    ("load_stock_prices", "seconds since 1970", panel(seconds(P, "date")), "which looks like time since 1970; needs dates written as YYYY-MM-DD"),
+    ("load_stock_prices", "bars of an hour", panel(pd.concat([P, stamped(P, "date", "1h")])), "A has two rows on 2020-01-06; needs one row a day"),
+    ("load_stock_prices", "tickers that are numbers", panel(P.assign(symbol=[700, 941] * 30), tickers=("700", "941")), RIGHT),
+    ("load_stock_prices", "a negative price", panel(at(4, "adj_close", -1.0, P).astype({"adj_close": float})), "A has adj_close -1.0 on 2020-01-08"),
+    ("load_stock_prices", "an empty ticker", panel(at(4, "symbol", " ", P)), "row 5 has no symbol; needs a name in each row"),
+    ("load_stock_prices", "a single ticker", panel(P[P["symbol"] == "A"], tickers=("A",)), RIGHT),
+    ("load_stock_prices", "date as index", panel(P.set_index("date")), RIGHT),
+    ("load_stock_prices", "a long CSV", panel(P, "stock_prices.csv", index=False), RIGHT),
+    ("load_stock_prices", "a long CSV with byte order mark, compressed", panel(P, "stock_prices.csv.gz", index=False, encoding="utf-8-sig"), RIGHT),
+    ("load_stock_prices", "a CSV with 0700 as ticker", panel(P.assign(symbol=["0700", "0941"] * 30), "stock_prices.csv", ("0700", "0941"), index=False), RIGHT),
+    ("load_stock_prices", "a wide CSV, a column a ticker", panel(wide(), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "a wide Parquet file", panel(wide()), RIGHT),
+    ("load_stock_prices", "two header lines of yfinance, CSV", panel(two_levels(), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "columns of two levels, Parquet", panel(two_levels()), RIGHT),
+    ("load_stock_prices", "columns of two levels without Adj Close", panel(two_levels()[["Volume"]]), "has column names of 2 levels without adj_close, but Volume"),
+    ("load_stock_prices", "Kaggle's Name and Adj Close", panel(kaggle("Adj Close"), "stock_prices.csv", index=False), RIGHT),
+    ("load_stock_prices", "Kaggle's Name and close, adjusted or not", panel(kaggle("close"), "stock_prices.csv", index=False), "has no column adj_close, only close: if that is adjusted for splits and dividends, call it adj_close"),
+    ("load_stock_prices", "one stock without its ticker", panel(INDEX, "stock_prices.csv", index=False), "has no column symbol: which stock is it"),
+    ("load_filings", "days", filings(F), RIGHT),
+    ("load_filings", "dates as text", filings(written(F, "date_filed", "%Y-%m-%d")), RIGHT),
+    ("load_filings", "dates as the number 20200116", filings(written(F, "date_filed", "%Y%m%d").astype({"date_filed": int})), RIGHT),
+    ("load_filings", "date32", filings(F.assign(date_filed=F["date_filed"].dt.date)), RIGHT),
+    ("load_filings", "stamps in UTC", filings(stamped(F, "date_filed", "21h", "UTC")), RIGHT),
+    ("load_filings", "date as index", filings(F.set_index("date_filed")), RIGHT),
+    ("load_filings", "dates as 16/01/2020", filings(written(F, "date_filed", "%d/%m/%Y")), "row 1 has the date_filed '16/01/2020', whose day and month cannot be told apart"),
+    ("load_filings", "no rows", filings(F[:0]), "has no rows, at least 1 is needed"),
+    ("load_filings", "a number as text", filings(F.assign(text=[1.5, 2.5])), "row 1 has 1.5 as text; needs a text in each row"),
+    ("load_filings", "no ticker", filings(at(1, "ticker", None, F)), "row 2 has no ticker"),
+    ("load_imdb", "IMDB Dataset.csv (review, sentiment)", texts(reviews()), RIGHT),
+    ("load_imdb", "own reviews.csv (text, label)", texts(reviews(1, 0).set_axis(["text", "label"], axis=1), "reviews.csv"), RIGHT),
+    ("load_imdb", "a byte order mark", texts(reviews(1, 0).set_axis(["text", "label"], axis=1), "reviews.csv", "utf-8-sig"), RIGHT),
+    ("load_imdb", "labels 1 and -1", texts(reviews(1, -1)), "labels must be 0 or 1, or negative or positive, given '-1' in row 2"),
+    ("load_imdb", "stars", texts(reviews(5, 1)), "labels must be 0 or 1, or negative or positive, given '5' in row 1"),
+    ("load_imdb", "one label", texts(reviews(1, 1)), "needs texts of both labels, 0 and 1"),
+    ("load_imdb", "an empty text", texts(at(6, "review", None, reviews())), "row 7 has nothing as text"),
+    ("load_imdb", "six texts", texts(reviews()[:6]), "has 3 different texts of one label, at least 13 are needed"),
+    ("load_imdb", "other columns", texts(reviews().set_axis(["a", "b"], axis=1)), "needs the columns text, label (or review, sentiment), has a, b"),
+    ("load_imdb", "unpacked aclImdb/", unpacked(), RIGHT),
+    ("load_imdb", "a review filed under the wrong half", unpacked("0_2.txt"), "is filed as pos; needs a name such as 0_9.txt"),
+    ("load_glove", "a byte order mark", glove("glove.6B.50d.txt", "\ufeff" + vector("good", 50)), RIGHT),
+    ("load_glove", "glove.840B.300d.txt, words with spaces", glove("glove.840B.300d.txt", vector(". . .", 300) + vector("good", 300)), RIGHT),
+    ("load_glove", "its word with spaces", glove("glove.840B.300d.txt", vector(". . .", 300), ". . ."), RIGHT),
+    ("load_glove", "lines of Windows", glove("glove.6B.50d.txt", vector("good", 50).replace("\n", "\r\n")), RIGHT),
+    ("load_macro", "months", macro(MONTHS), RIGHT),
+    ("load_macro", "a byte order mark", macro(MONTHS, "utf-8-sig"), RIGHT),
+    ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), "dates must be the first of a month, one is 2000-01-31"),
+    ("load_macro", "dates as 01/02/2000", macro(MONTHS.strftime("%d/%m/%Y")), "dates and values must be plain ISO dates and numbers"),
+    ("returns_after_filing", "prices stamped 16:00, a filing at midnight", called(lambda: after(DAYS + pd.Timedelta("16h"), DAYS[8]), DAYS[9:10]), RIGHT),
+    ("returns_after_filing", "prices in New York's time, a filing at 17:30", called(lambda: after(DAYS.tz_localize("America/New_York"), DAYS[8] + pd.Timedelta("17.5h")), DAYS[9:10]), RIGHT),
+    ("returns_after_filing", "BRK.B filed, BRK-B traded", called(lambda: after(DAYS, DAYS[8]), DAYS[9:10]), RIGHT),
+    ("returns_after_filing", "bars of an hour", called(lambda: after(pd.date_range(DAYS[0], periods=30, freq="h"), DAYS[0])), "row 2 is a second row on 2020-01-06; needs one row a day"),
+    ("check_prices", "columns of two levels", called(lambda: check_prices(two_levels())), "the columns must be tickers, given 2 levels"),
+    ("check_prices", "bars of an hour", called(lambda: check_prices(wide().set_axis(pd.date_range(DAYS[0], periods=30, freq="h")))), "prices must be daily, given two rows on 2020-01-06"),
+    ("check_prices", "a time zone", called(lambda: check_prices(wide().tz_localize("UTC"))), "the dates must have no time zone, given UTC"),
+    ("ranks_by_date", "rows sorted by ticker", called(lambda: np.sign(ranks_by_date(np.array([[1.0], [2], [3], [0]]), np.array([1, 2, 1, 2]))[:, 0]), [-1, 1, 1, -1]), RIGHT),
+    ("batches_by_length", "unsorted lengths", called(lambda: sorted(np.concatenate([rows for rows, _ in batches_by_length([[1], [1] * 5, [1] * 3], (6, 2, 4), 2)])), [0, 1, 2]), RIGHT),
+    ("accuracy", "labels 1 and -1", called(lambda: scores.accuracy(np.array([1, -1]), np.array([0.9, 0.1]))), "labels must be 0 or 1, given [-1, 1]"),
+    ("accuracy", "labels 1 and 2", called(lambda: scores.score("t", "m", "accuracy", ONES + 1, ONES)), "labels must be 0 or 1, given [1, 2]"),
+    ("auc", "labels 1 and -1", called(lambda: scores.score("t", "m", "auc", 2 * ONES - 1, ONES)), "labels must be 0 or 1, given [-1, 1]"),
+    ("auc", "labels true and false", called(lambda: scores.auc(ONES == 1, ONES), 1.0), RIGHT),
+    ("auc", "four positives in 200", called(lambda: np.isfinite(list(scores.score("t", "m", "auc", np.arange(200) % 50 == 0, np.arange(200.0), block=1).values())[3:]).all(), True), RIGHT),
+    ("auc", "one positive in 50", called(lambda: scores.score("t", "m", "auc", np.arange(50) == 7, np.arange(50.0), block=1)), "it needs more samples (of each class, for an AUC)"),
+    ("tokenize", "<br>, <br/>, <BR />", called(lambda: tokenize("a<br>b<br/>c<BR />d"), list("abcd")), RIGHT),
+    ("tokenize", "decomposed accents", called(lambda: tokenize("cafe\u0301"), ["café"]), RIGHT),
+    ("tokenize", "Devanagari", called(lambda: tokenize("हिन्दी भाषा"), ["हिन्दी", "भाषा"]), RIGHT),
+    ("as_date", "the whole number 2010", called(lambda: utils.as_date(2010) == pd.Timestamp("2010-01-01"), True), RIGHT),
+    ("as_date", "01/02/2010", called(lambda: utils.as_date("01/02/2010")), "whose day and month cannot be told apart"),
+    ("as_list", "the text [0, 1, 2]", called(lambda: utils.as_list("[0, 1, 2]"), [0, 1, 2]), RIGHT),
+    ("split_dates", "dates inside the data", called(lambda: utils.split_dates(pd.bdate_range("2000-01-03", "2020-01-03"), 2012, 2016), pd.to_datetime(["2012-01-01", "2016-01-01"])), RIGHT),
+    ("split_dates", "dates after the data end", called(lambda: utils.split_dates(DAYS, "2030-01-01", "2031-01-01"), [DAYS[21], DAYS[25]]), RIGHT),
+    ("split_dates", "dates in the wrong order", called(lambda: utils.split_dates(DAYS, 2012, 2010)), "validation_start must be before test_start, given 2012 and 2010"),
+    ("split_dates", "three dates", called(lambda: utils.split_dates(DAYS[:3], 2012, 2016)), "a split needs at least 6 different dates, given 3"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def local(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    monkeypatch.setattr("data.filings.LOCAL_COPY", tmp_path / "build" / "local.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "entry, given, how, sentence", CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES]
+)
+def test_used_rightly_or_refused_in_one_sentence(local, entry, given, how, sentence):
+    if sentence is RIGHT:
+        how(local)
+        return
+    with pytest.raises((data.DataError, ValueError)) as caught:
+        how(local)
+    message = str(caught.value)
+    assert sentence in message and "\n" not in message
+    if entry.startswith("load_"):
+        assert isinstance(caught.value, data.DataError) and str(local) in message
+
+
+def test_nothing_that_looks_meant_for_a_loader_is_passed_over(local, capsys):
+    (local / "my_stock_prices.csv").write_text("date,A\n2020-01-06,1\n", encoding="utf-8")
+    (local / "notes.txt").write_text("a reminder", encoding="utf-8")
+    data.load_stock_prices()
+    printed = capsys.readouterr().out
+    assert "my_stock_prices.csv is not read: prices reads stock_prices.parquet" in printed
+    assert "notes.txt" not in printed
+
+
+def test_flat_days_are_told(local, capsys):
+    flat = INDEX.assign(open=CLOSE, high=CLOSE, low=CLOSE)
+    flat[5:].to_csv(local / "sp500_daily.csv", index=False)
+    prices = data.load_sp500()
+    assert prices.attrs["flat_days"] == 24 and flat_days(prices).all()
+    assert "are one number on 24 days, the last 2020-02-13" in capsys.readouterr().out
+
+
+def test_a_download_keeps_impossible_rows_out_and_says_so():
+    rows = pd.concat([at(4, "adj_close", -1.0, P).astype({"adj_close": float}), P[-1:]])
+    kept, notes = keep_possible(rows.reset_index(drop=True), ["adj_close", "close"])
+    assert len(kept) == 59 and notes == ["A 2020-01-08: adj_close -1", "B 2020-02-14: two rows"]
+
+
+def test_the_running_day_is_that_of_the_exchange(monkeypatch):
+    """At 01:00 in Sydney on the 8th it is still the 7th in New York, whose session goes on."""
+
+    class Clock(yahoo.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return pd.Timestamp("2020-01-07 14:00", tz="UTC").tz_convert(tz)
+
+    monkeypatch.setattr(yahoo, "datetime", Clock)
+    assert str(yahoo.running_day("America/New_York")) == "2020-01-07"
+    assert str(yahoo.running_day("Australia/Sydney")) == "2020-01-08"
+
+
+def test_a_foreign_calendar_is_told(local, capsys):
+    foreign = pd.DataFrame({"symbol": "T", "date": DAYS + pd.Timedelta(days=1), "adj_close": 1.0})
+    rows = pd.concat([P, foreign])
+    rows.to_parquet(local / "stock_prices.parquet")
+    data.load_stock_prices()
+    assert "the first is 2020-01-11 (only T): another calendar?" in capsys.readouterr().out
+    P.to_parquet(local / "stock_prices.parquet")
+    data.load_stock_prices()
+    assert "calendar" not in capsys.readouterr().out
+
+
+def test_suspect_days_meet_the_days_of_prices():
+    prices = pd.DataFrame({"A": CLOSE}, DAYS)
+    suspect = pd.DataFrame({"A": np.arange(30) == 5}, DAYS + pd.Timedelta("16h"))
+    change = returns(prices, suspect)["A"]
+    assert list(np.flatnonzero(change.isna())) == [0, 5]
+
+
+def test_the_list_survives_filings_without_rows(local):
+    F[:0].to_parquet(local / "filings_10k.parquet")
+    assert "has no rows" in content(data.DATASETS["filings"])
+
+
+def test_a_running_day_and_impossible_prices_of_yahoo_are_not_stored(local, monkeypatch, capsys):
+    """What yfinance hands over: a day that goes on, and a negative adjusted close."""
+    stamps = DAYS.tz_localize("America/New_York")
+    answer = pd.DataFrame({"Adj Close": CLOSE, "Close": CLOSE, "Volume": 1.0}, stamps)
+    answer.iloc[3, 0] = -1.0
+    asked = {}
+
+    class Ticker:
+        def __init__(self, ticker, session):
+            self.ticker = ticker
+
+        def history(self, **options):
+            asked[self.ticker] = options["end"]
+            return answer
+
+    monkeypatch.setattr(yahoo.yfinance, "Ticker", Ticker)
+    monkeypatch.setattr(yahoo, "running_day", lambda zone: DAYS[20].date())
+    download("prices", tickers=["brk.b"])
+    panel = data.load_stock_prices()
+    assert asked == {"BRK-B": str(DAYS[20].date())}
+    assert list(panel.columns) == ["BRK-B"] and panel.index[-1] == DAYS[19]
+    assert len(panel) == 19 and DAYS[3] not in panel.index
+    assert "left out: BRK-B 2020-01-09: adj_close -1" in capsys.readouterr().out
+
+
+def test_films_of_own_reviews(local, capsys):
+    reviews(1, 0).to_csv(local / "reviews.csv", index=False)
+    assert "film" not in read_local_reviews(local / "reviews.csv")
+    assert "has no column film: texts about one thing may" in capsys.readouterr().out
+    reviews(1, 0).assign(film=7).to_csv(local / "reviews.csv", index=False)
+    assert set(read_local_reviews(local / "reviews.csv")["film"]) == {"7"}
+    assert capsys.readouterr().out == ""
+    for half in ("train", "test"):
+        for kind, rating in (("pos", 9), ("neg", 2)):
+            (local / "aclImdb" / half / kind).mkdir(parents=True)
+            (local / "aclImdb" / half / kind / f"1_{rating}.txt").write_text(
+                "text", encoding="utf-8"
+            )
+            lines = "http://www.imdb.com/title/tt1/x\nhttp://www.imdb.com/title/tt0453418/x\n"
+            (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines, encoding="utf-8")
+    assert list(read_local_reviews(local / "aclImdb")["film"]) == ["tt0453418"] * 4
+
+
+def test_share_classes_and_exchanges():
+    spelled = ["BRK.B", "BRK/B", "brk-b", "BP.L", "7203.T", "SHOP.TO", "A"]
+    assert list(map(share_class, spelled)) == ["BRK-B"] * 3 + ["BP.L", "7203.T", "SHOP.TO", "A"]
+
+
+def test_the_second_bad_tick_is_found_beside_the_first():
+    price = np.full(60, 100.0) + np.random.default_rng(0).normal(size=60)
+    price[[30, 31, 40, 41]] *= [1000, 1000, 2.5, 2.5]
+    ticks = suspect_ticks(pd.DataFrame({"A": price}, pd.bdate_range("2020-01-06", periods=60)))["A"]
+    assert list(np.flatnonzero(ticks)) == [30, 32, 40, 42]
+
+
+def test_no_windows_to_split():
+    empty = utils.make_windows(pd.Series(CLOSE, DAYS), 3)[:0]
+    with pytest.raises(ValueError, match="there are no windows to split"):
+        utils.split_by_date(empty, "2020-01-10", "2020-01-20")
+
+
+def test_days_of_a_frame_without_rows_are_none():
+    assert len(as_days([])) == 0
+
+
+# ---------------------------------------------------------------------------------------------------------- page
+
+SMALLEST = """# Your own data
+
+What you put into `local/` is used rightly, or refused in one sentence. This page is rendered from
+`tests/test_own_data.py`: `python -m tests.test_own_data`.
+
+## The smallest files
+
+Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is taken for the running day and left out.
+
+| date | open | high | low | close | volume |
+|---|---|---|---|---|---|
+| 2020-01-06 | 100 | 101 | 99 | 100 | 10 |
+| 2020-01-07 | 101 | 102 | 100 | 101 | 10 |
+| 2020-01-08 | 102 | 103 | 101 | 102 | 10 |
+
+Notebooks 02 to 04, `stock_prices.parquet` or `stock_prices.csv`: one row a stock and day.
+
+| symbol | date | adj_close |
+|---|---|---|
+| A | 2020-01-06 | 100 |
+| B | 2020-01-06 | 200 |
+| A | 2020-01-07 | 101 |
+
+Notebook 05, `UMCSENT.csv`, and `IPGMFN.csv` in the same form: the first of each month.
+
+| observation_date | UMCSENT |
+|---|---|
+| 2000-01-01 | 112.0 |
+| 2000-02-01 | 111.3 |
+| 2000-03-01 | 107.1 |
+
+Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label.
+
+| text | label |
+|---|---|
+| The soup was cold. | 0 |
+| We will come again. | 1 |
+| Nobody smiled. | 0 |
+
+Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it.
+
+| ticker | cik | form | date_filed | item | text |
+|---|---|---|---|---|---|
+| A | 1 | 10-K | 2020-01-16 | 1A | We may lose. |
+| B | 2 | 10-K | 2020-01-17 | 7 | Sales rose. |
+| A | 1 | 10-K | 2021-01-15 | 1A | We may lose again. |
+
+## What happens with other files
+
+| enters at | given | result |
+|---|---|---|
+"""
+
+
+def page():
+    rows = [
+        f"| `{entry}` | {given.replace('|', '/')} | {'used' if sentence is RIGHT else '“' + sentence.replace('|', '/') + '”'} |"
+        for entry, given, _, sentence in CASES
+    ]
+    return SMALLEST + "\n".join(rows) + "\n"
+
+
+def test_the_page_is_rendered_from_the_matrix():
+    assert len(CASES) >= 60
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

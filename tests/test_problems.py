@@ -1,0 +1,143 @@
+"""Three problems in one form, and any model on all of them: the path of the reader's own model."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
+import training
+from features import problems
+from features.problems import Forecaster, Problem, fit_linear, fit_trees
+from utils import Split
+
+
+def toy(words: bool = False, is_class: bool = True, samples: int = 300) -> Problem:
+    """The outcome is in the last step: whoever reads it is right."""
+    rng = np.random.default_rng(0)
+    if words:
+        X = rng.integers(2, 20, size=(samples, 6)).astype("int32")
+        signal = (X == 7).any(axis=1) - 0.5
+    else:
+        X = rng.normal(size=(samples, 6, 2)).astype("float32")
+        signal = X[:, -1, 0]
+    third = samples // 3
+    parts = Split(slice(0, third), slice(third, 2 * third), slice(2 * third, samples))
+    y = (signal > 0 if is_class else signal).astype("float32")
+    metric = "auc" if is_class else "r2"
+    return Problem("toy", "toy", metric, X, y, parts, None, 1, "made here", 20 * words, 16)
+
+
+def good(inputs):
+    return keras.Model(inputs, layers.Dense(1)(layers.GRU(4)(inputs)))
+
+
+def no_model(inputs):
+    return layers.Dense(1)(layers.GRU(4)(inputs))
+
+
+def a_number_a_step(inputs):
+    return keras.Model(inputs, layers.Dense(1)(layers.GRU(4, return_sequences=True)(inputs)))
+
+
+def two_numbers(inputs):
+    return keras.Model(inputs, layers.Dense(2)(layers.GRU(4)(inputs)))
+
+
+def other_inputs(inputs):
+    own = keras.Input((3, 3))
+    return keras.Model(own, layers.Dense(1)(layers.GRU(4)(own)))
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (no_model, r"must return keras.Model\(inputs, outputs\).*given a KerasTensor"),
+        (a_number_a_step, r"one number.*given \(None, 6, 1\).*last step.*layers.Dense\(1\)"),
+        (two_numbers, r"one number.*given \(None, 2\): end with layers.Dense\(1\)"),
+        (other_inputs, r"given a model that reads \(None, 3, 3\)"),
+    ],
+)
+def test_a_wrong_shape_gets_one_clear_sentence(build, sentence):
+    with pytest.raises(training.WrongShape, match=sentence) as raised:
+        training.fit_everywhere("own", build, [toy()], seeds=[0])
+    assert "\n" not in str(raised.value)
+
+
+def mean_of_all(inputs):
+    return keras.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling1D()(inputs)))
+
+
+def flat(inputs):
+    hidden = layers.Dense(8, activation="relu")(layers.Flatten()(inputs))
+    return keras.Model(inputs, layers.Dense(1)(hidden))
+
+
+def wide(inputs):
+    states = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(inputs)
+    return keras.Model(inputs, layers.Dense(1)(layers.GlobalMaxPooling1D()(states)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [mean_of_all, flat, wide])
+def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
+    kinds = [toy(), toy(is_class=False), toy(words=True)]
+    for fitted in training.fit_everywhere("own", build, kinds, seeds=[0, 1], updates=10):
+        assert fitted.forecast("test").shape == (100,) and len(fitted.histories) == 2
+        row = problems.score_row_of(fitted)
+        assert row["low"] <= row["value"] <= row["high"] and row["model"] == "own"
+
+
+@pytest.mark.slow
+def test_a_network_learns_what_is_there():
+    assert training.fit_network("GRU", good, toy(), [0], updates=200).score("test") > 0.9
+
+
+@pytest.mark.parametrize("kind", [toy(), toy(is_class=False), toy(words=True)])
+def test_rivals_find_what_is_there(kind):
+    assert fit_linear(kind).score("test") > 0.8
+    assert isinstance(fit_trees(kind), Forecaster)
+
+
+def test_table_has_a_paired_difference_but_for_the_reference():
+    linear, trees = fit_linear(toy()), fit_trees(toy())
+    table = problems.comparison_table({"GRU": linear, "boosted trees": trees})
+    assert table.loc["GRU", "less GRU"] == "" and "[" in table.loc["boosted trees", "less GRU"]
+    assert problems.difference_from(linear, linear) == (0, 0, 0)
+
+
+def test_training_does_not_touch_the_test_part():
+    clean, spoiled = toy(), toy()
+    spoiled.X[spoiled.split.test] = np.nan
+    scores = []
+    for problem in (clean, spoiled):
+        scores.append(training.fit_network("GRU", good, problem, [0], 20).score("validation"))
+    assert scores[0] == scores[1]
+
+
+def test_builders_are_found_by_name():
+    assert training.load_builder("keras.layers:Dense") is layers.Dense
+    for name, sentence in (
+        ("keras", "module:function"),
+        ("no_such_module:build", "cannot be imported"),
+        ("keras.layers:no_such", "cannot be imported"),
+        ("keras:__version__", "is no function"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            training.load_builder(name)
+
+
+@pytest.mark.slow
+def test_problems_are_as_announced(monkeypatch):
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    volatility, panel = problems.volatility_problem(), problems.panel_problem()
+    reviews = problems.review_problem(reviews=200)
+    assert volatility.X.shape[1:] == (22, 5) and panel.X.shape[1:] == (52, 3)
+    assert reviews.X.shape == (500, 120) and reviews.X.max() < reviews.words
+    train = volatility.part("train")[0]
+    assert abs(train.mean()) < 0.05 and abs(train.std() - 1) < 0.05
+    weeks = pd.DatetimeIndex(panel.groups)
+    assert weeks[panel.split.test][0] >= pd.Timestamp("2016-01-01")
+    assert weeks[panel.split.train][-1] < pd.Timestamp("2012-01-01")
+    shares = pd.Series(panel.y).groupby(panel.groups).mean()
+    assert shares.max() <= 0.5

@@ -1,0 +1,251 @@
+"""Words and pairs by label, and the network that sees them; padding changes nothing."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+import training
+from features.minimal_pairs import MINIMAL_PAIRS
+from features.reviews import (
+    LogCountRatios,
+    NaiveBayesRegression,
+    fit_log_count_ratios,
+    fit_soft,
+    fit_tfidf,
+    fit_word_vectors,
+    inverse_frequencies,
+    log_ratio,
+    mean_vectors,
+    random_part,
+    shuffled_words,
+    soft_labels,
+    words_and_pairs,
+)
+from features.words import Vocabulary, tokenize
+from training import (
+    ChannelBatches,
+    MeanOfWords,
+    ReadPieces,
+    RealWords,
+    ReviewModel,
+    cut_channels,
+    predict_reviews,
+    score_texts,
+)
+
+LENGTHS = (50, 100, 600)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """400 made-up reviews, two of each film: words say the label, and each film has a name."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    films = np.arange(400) // 2
+    filler = [f"w{number}" for number in range(30)]
+    tokens = []
+    for label, film in zip(labels, films):
+        words = [*rng.choice(filler, 12), f"hero{film}"]
+        words += ["not", "bad"] if label else ["not", "good"]
+        tokens.append(words)
+    return tokens, labels, films
+
+
+def test_words_and_pairs():
+    assert words_and_pairs(["not", "bad", "film"]) == ["not", "bad", "film", "not bad", "bad film"]
+    assert words_and_pairs([]) == []
+
+
+def test_ratios_are_those_of_the_formula(texts):
+    tokens, labels, _ = texts
+    ratios = fit_log_count_ratios(tokens, labels, strength=2).ratios
+    expected = np.log((200 + 2) / 2)  # in all positive reviews, weighted to half of the reviews
+    assert ratios["not bad"] == pytest.approx(expected, rel=1e-4)
+    assert ratios["bad"] == pytest.approx(ratios["not bad"]) and ratios["good"] < -3
+    assert ratios["not"] == pytest.approx(0, abs=1e-6)
+    assert log_ratio(np.array([0]), np.array([0]), 10, 10)[0] == 0
+    stronger = fit_log_count_ratios(tokens, labels, strength=20).ratios
+    assert 0 < stronger["bad"] < ratios["bad"]
+    for wrong in (np.ones(400), labels[:3]):
+        with pytest.raises(ValueError, match="needs reviews of both labels, given 400"):
+            fit_log_count_ratios(tokens, wrong)
+
+
+def test_channels_stand_at_their_words():
+    ratios = LogCountRatios({"bad": -2.0, "not": -0.5, "not bad": 1.5})
+    (channel,) = ratios.channels([["not", "bad", "zxq"]])
+    assert channel.tolist() == [[-0.5, 0], [-2, 1.5], [0, 0]] and channel.dtype == "float32"
+    assert ratios.channels([[]])[0].tolist() == [[0, 0]]
+
+
+def test_the_channels_of_a_training_review_leave_its_film_out(texts):
+    tokens, labels, films = texts
+    ratios = fit_log_count_ratios(tokens, labels)
+    without = ratios.channels_without(tokens, labels, films)
+    for row in (0, 37, 398):
+        others = films != films[row]
+        kept = [words for words, other in zip(tokens, others) if other]
+        counted = fit_log_count_ratios(kept, labels[others])
+        expected = counted.channels([tokens[row]])[0]
+        known = counted._positions(tokens[row]) >= 0
+        np.testing.assert_allclose(without[row][known], expected[known], rtol=1e-4, atol=1e-6)
+        assert abs(without[row][12, 0]) < 1e-6, "the hero of the film says nothing"
+    assert abs(ratios.channels([tokens[0]])[0][12, 0]) > 0.2 or labels[0] != labels[1]
+    again = ratios.channels_without(tokens, labels, films)
+    assert all((first == second).all() for first, second in zip(without, again))
+
+
+def test_linear_models_learn_from_pairs(texts):
+    tokens, labels, _ = texts
+    ratios = fit_log_count_ratios(tokens[:300], labels[:300])
+    of_bayes = NaiveBayesRegression(ratios).fit(tokens[:300], labels[:300]).predict(tokens[300:])
+    of_tfidf = fit_tfidf(tokens[:300], labels[:300]).predict_proba(tokens[300:])[:, 1]
+    for probability in (of_bayes, of_tfidf):
+        assert probability.shape == (100,)
+        assert ((probability > 0.5) == labels[300:]).all()
+
+
+def test_shuffled_words_are_the_same_words():
+    tokens = [[str(number) for number in range(50)], [], ["a"]]
+    shuffled = shuffled_words(tokens, seed=1)
+    assert [sorted(words) for words in shuffled] == [sorted(words) for words in tokens]
+    assert shuffled[0] != tokens[0] and shuffled == shuffled_words(tokens, seed=1)
+
+
+def test_word_vectors_put_words_of_like_neighbours_together():
+    rng = np.random.default_rng(0)
+    near, far = ["sun", "day", "light"], ["moon", "night", "dark"]
+    tokens = [list(rng.choice(near if number % 2 else far, 8)) for number in range(6000)]
+    vocabulary = Vocabulary.fit([*tokens, ["rare"]])
+    vectors = fit_word_vectors(tokens, vocabulary, 6)
+    assert vectors.shape == (len(vocabulary), 6) and vectors.dtype == "float32"
+    assert (vectors[:2] == 0).all() and (vectors[vocabulary.index["rare"]] == 0).all()
+    sun, day, moon = (vectors[vocabulary.index[word]] for word in ("sun", "day", "moon"))
+    assert sun @ day / np.linalg.norm(day) > sun @ moon / np.linalg.norm(moon)
+    assert (vectors == fit_word_vectors(tokens, vocabulary, 6)).all()
+
+
+def test_soft_labels_keep_true_ones_and_follow_both_teachers():
+    first, second = np.array([-3.0, -1, 1, 3]), np.array([-40.0, -20, 20, 40]) + 7
+    soft = soft_labels([first, second], np.array([0]), np.array([1]))
+    assert (
+        soft[0] == 1 and (np.diff(soft[1:]) > 0).all() and ((0 < soft[1:]) & (soft[1:] < 1)).all()
+    )
+    expected = 1 / (1 + np.exp(-2 * 3 / np.std(first)))
+    assert soft_labels([first], np.array([0]), [1])[3] == pytest.approx(expected)
+
+
+def test_a_soft_label_counts_as_parts_of_texts():
+    features = sparse.csr_matrix(np.random.default_rng(0).normal(size=(60, 3)))
+    labels = np.arange(60) % 2
+    hard, usual = fit_soft(features, labels), LogisticRegression(C=10).fit(features, labels)
+    np.testing.assert_allclose(hard.coef_, usual.coef_, atol=1e-3)
+    undecided = fit_soft(features, np.full(60, 0.5))
+    np.testing.assert_allclose(undecided.predict_proba(features)[:, 1], 0.5, atol=1e-3)
+
+
+def test_soft_counts_are_between_those_of_the_labels(texts):
+    tokens, labels, films = texts
+    soft = 0.9 * labels + 0.1 * (1 - labels)
+    hard, shrunken = (fit_log_count_ratios(tokens, y).ratios for y in (labels, soft))
+    assert 0 < shrunken["bad"] < hard["bad"]
+    ratios = fit_log_count_ratios(tokens, soft)
+    assert len(ratios.channels_without(tokens, soft, films)) == 400
+
+
+def test_mean_vectors_weight_rare_words_up():
+    vectors = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype="float32")
+    sequences = [np.array([2, 3]), np.array([2]), np.array([2])]
+    weights = inverse_frequencies(sequences, 4)
+    assert weights[2] == 0 and weights[3] == pytest.approx(np.log(2))
+    means = mean_vectors(sequences, vectors, weights)
+    assert means.shape == (3, 2) and means[0, 1] == pytest.approx(1) and np.isfinite(means).all()
+
+
+def test_a_random_part_has_whole_groups():
+    groups = np.random.default_rng(0).integers(0, 300, 2000).astype(str)
+    part = random_part(groups, seed=1)
+    assert 0.17 < part.mean() <= 0.2 and not set(groups[part]) & set(groups[~part])
+    assert (part == random_part(groups, seed=1)).all() and (part != random_part(groups, 2)).any()
+    assert random_part(np.arange(10), 0).sum() == 2
+
+
+def test_minimal_pairs_are_forty_and_nearly_share_their_words():
+    assert len(MINIMAL_PAIRS) == len(set(MINIMAL_PAIRS)) == 40
+    for praise, blame in MINIMAL_PAIRS:
+        first, second = set(tokenize(praise)), set(tokenize(blame))
+        assert praise != blame and len(first ^ second) <= 5, (praise, blame)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small untrained network of the form of notebook 06, with what it needs to score strings."""
+    vocabulary = Vocabulary(["[pad]", "[unknown]", "good", "bad", "not", "film"])
+    keras.utils.set_random_seed(0)
+    words = keras.Input((None,), dtype="int32")
+    channels = keras.Input((None, 2))
+    real = RealWords()(words)
+    x = keras.layers.Embedding(len(vocabulary), 4)(words)
+    x = keras.layers.Concatenate()([x, channels])
+    x = ReadPieces(3, 25)(x, real)
+    x = keras.layers.Concatenate()([x, MeanOfWords()(channels, real)])
+    network = keras.Model([words, channels], keras.layers.Dense(1, activation="sigmoid")(x))
+    ratios = LogCountRatios({"good": 1.0, "bad": -1.0, "not bad": 2.0})
+    return ReviewModel(network, vocabulary, ratios, LENGTHS)
+
+
+@pytest.mark.parametrize("size", [1, 24, 25, 31, 50])
+def test_padding_changes_nothing(model, size):
+    tokens = [list(np.random.default_rng(size).choice(["good", "bad", "not", "film"], size))]
+    scores = []
+    for length in (50, 100, 600):
+        words, channels = model.encode(tokens)
+        scores.append(predict_reviews(model.network, words, channels, (length,))[0])
+    np.testing.assert_allclose(scores, scores[0], atol=1e-6)
+
+
+def test_order_and_channels_change_the_score(model):
+    first, second = model.predict([["not", "bad", "film"], ["bad", "not", "film"]])
+    assert abs(first - second) > 1e-4
+
+
+def test_a_model_comes_back_from_one_file_and_scores_any_string(model, tmp_path):
+    path = model.save(tmp_path / "reviews.keras")
+    restored = ReviewModel.load(path)
+    texts = ["", "film " * 10_000, "zxq qxz", "Not bad!", "<br />", "zxq", "\U0001f600 \x00"]
+    scores = score_texts(texts, restored)
+    np.testing.assert_allclose(scores, score_texts(texts, model), atol=1e-6)
+    assert scores.shape == (7,) and ((0 < scores) & (scores < 1)).all()
+    assert scores[0] == pytest.approx(scores[5]), "no word is one unknown word"
+    alone = [score_texts([text], restored)[0] for text in texts]
+    np.testing.assert_allclose(scores, alone, atol=1e-5)
+    assert score_texts([], restored).shape == (0,)
+    with pytest.raises(TypeError, match="needs a string, given NoneType"):
+        score_texts([None], restored)
+
+
+def test_batches_keep_words_channels_and_labels_together():
+    rng = np.random.default_rng(0)
+    sequences = [np.full(size, 2 + size, dtype="int32") for size in rng.integers(1, 90, 40)]
+    channels = [np.full((len(words), 2), len(words), dtype="float32") for words in sequences]
+    sizes = [len(words) for words in sequences]
+    batches = ChannelBatches(sequences, channels, sizes, LENGTHS, 8)
+    seen = []
+    for number in range(len(batches)):
+        (words, values), labels = batches[number]
+        for row, value, size in zip(words, values, labels.astype(int)):
+            assert (row[:size] == 2 + size).all() and (row[size:] == 0).all()
+            assert (value[:size] == size).all() and (value[size:] == 0).all()
+        seen += labels.tolist()
+    assert sorted(seen) == sorted(sizes)
+    dropped = ChannelBatches(sequences, channels, sizes, LENGTHS, 8, word_dropout=0.5)
+    (words, values), _ = dropped[0]
+    assert (words == 1).any() and (values[words == 1] == 0).all()
+
+
+def test_channels_are_cut_like_words():
+    (cut,) = cut_channels([np.arange(20.0).reshape(10, 2)], 4)
+    assert cut[:, 0].tolist() == [0, 2, 16, 18]
+    assert training.truncate([np.arange(10)], 4)[0].tolist() == [0, 1, 8, 9]

@@ -1,0 +1,229 @@
+"""Volatility: targets, folds, rivals and judgement, against answers worked out by hand or
+simulated.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from features import volatility as vol
+
+DAYS = pd.bdate_range("2000-01-03", periods=2600)
+rng = np.random.default_rng(0)
+
+
+def test_ahead_is_the_mean_variance_of_the_days_that_follow():
+    variance = pd.Series([1.0, 4.0, 16.0, 64.0], DAYS[:4])
+    assert np.exp(2 * vol.ahead(variance, 1)).tolist()[:3] == pytest.approx([4, 16, 64])
+    assert np.exp(2 * vol.ahead(variance, 2)).tolist()[:2] == pytest.approx([10, 40])
+    assert vol.ahead(variance, 2).isna().tolist() == [False, False, True, True]
+    assert np.exp(2 * vol.behind(variance, 2).iloc[-1, 0]) == pytest.approx(40)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 22])
+@pytest.mark.parametrize("start", ["2007-01-01", "2006-02-15"])
+def test_no_target_of_one_part_reaches_the_next(horizon, start):
+    folds = vol.walk_forward_folds(DAYS, horizon, start)
+    known = pd.Series(DAYS[horizon:], DAYS[:-horizon])  # when the target of a day is known
+    for fold in folds:
+        assert known[fold.train].max() < fold.validation[0]
+        assert known[fold.validation].max() < fold.test[0]
+        assert known[fold.fit].max() < fold.test[0]
+        between = DAYS[(DAYS > fold.fit[-1]) & (DAYS < fold.test[0])]
+        assert len(between) == horizon  # and no more than that is purged
+    tests = [day for fold in folds for day in fold.test]
+    assert tests == list(DAYS[DAYS >= start])
+
+
+def test_folds_refuse_what_cannot_be_split():
+    with pytest.raises(ValueError, match="sorted"):
+        vol.walk_forward_folds(DAYS[::-1], 1, "2007-01-01")
+    with pytest.raises(ValueError, match="no days in train"):
+        vol.walk_forward_folds(DAYS, 1, "2001-06-01")
+    with pytest.raises(ValueError, match="the first fold has no days"):
+        vol.walk_forward_folds(DAYS, 1, "2031-06-01")
+
+
+def test_start_inside(capsys):
+    assert vol.start_inside(DAYS, "2007-01-01") == pd.Timestamp("2007-01-01")
+    assert not capsys.readouterr().out
+    assert vol.start_inside(DAYS, "2001-01-01") == DAYS[1560]
+    assert "does not span" in capsys.readouterr().out
+
+
+def test_calibration_takes_out_both_biases():
+    forecast = pd.Series(rng.normal(size=2000), DAYS[:2000])
+    target = forecast + 0.3 + rng.normal(scale=0.5, size=2000)
+    log, variance = vol.calibrated(forecast, target, DAYS[:2000])
+    assert np.mean(target - log) == pytest.approx(0, abs=1e-9)
+    assert np.mean(np.exp(2 * target) / variance) == pytest.approx(1)
+    loss = vol.qlike(np.exp(2 * target), variance).mean()
+    for factor in (0.9, 1.1):  # no other factor has a smaller QLIKE
+        assert vol.qlike(np.exp(2 * target), factor * variance).mean() > loss
+
+
+def test_calibration_uses_nothing_after_the_fitted_days():
+    forecast = pd.Series(rng.normal(size=200), DAYS[:200])
+    target = forecast + 1
+    changed = target.where(target.index < DAYS[100], 99.0)
+    fitted = DAYS[:100]
+    first, second = (vol.calibrated(forecast, series, fitted) for series in (target, changed))
+    pd.testing.assert_series_equal(first[0], second[0])
+    pd.testing.assert_series_equal(first[1], second[1])
+
+
+def test_walk_forward_fits_on_the_past_only():
+    inputs = pd.DataFrame({"x": rng.normal(size=len(DAYS))}, DAYS)
+    target = 2 * inputs["x"].shift(0) + rng.normal(size=len(DAYS))
+    folds = vol.walk_forward_folds(DAYS, 5, "2007-01-01")
+    before = vol.walk_forward(LinearRegression(), inputs, target, folds, "test")
+    noisy = target.where(target.index < folds[0].fit[-1] + pd.Timedelta(days=1), 0.0)
+    after = vol.walk_forward(LinearRegression(), inputs, noisy, folds, "test")
+    first = folds[0].test
+    pd.testing.assert_frame_equal(before.loc[first], after.loc[first])
+    assert not before.loc[folds[1].test].equals(after.loc[folds[1].test])
+
+
+def test_garch_forecasts_the_variance_it_was_simulated_from():
+    """Simulated GJR-GARCH: the fitted model is close to the forecast of the true parameters."""
+    from arch.univariate import GARCH, ConstantMean, Normal
+
+    model = ConstantMean(None, volatility=GARCH(1, 1, 1), distribution=Normal(seed=1))
+    simulated = model.simulate([0.0, 0.02, 0.03, 0.1, 0.9], 4000)
+    index = pd.bdate_range("1990-01-01", periods=4000)
+    returns = simulated["data"].set_axis(index).to_frame()
+    truth = (simulated["volatility"] ** 2).set_axis(index).shift(-1)
+    garch = vol.Garch(1).fit(returns, None)
+    forecast = pd.Series(np.exp(2 * garch.predict(returns)), index)
+    assert np.log(forecast / truth).iloc[100:].abs().median() < 0.1
+    longer = vol.Garch(5).fit(returns, None).predict(returns)
+    assert np.isfinite(longer).all() and len(longer) == 4000
+
+
+def test_histories_reach_to_the_last_day_and_span_no_gap():
+    frame = pd.DataFrame({"a": np.arange(30.0), "b": -np.arange(30.0)}, DAYS[:30])
+    frame.iloc[10, 0] = np.nan
+    X, days = vol.histories(frame, 3)
+    assert days[-1] == DAYS[29] and X[-1, :, 0].tolist() == [27, 28, 29]
+    assert not set(days) & set(DAYS[10:13])
+    lags = vol.side_by_side(X, days)
+    assert lags.loc[DAYS[29]].tolist() == [27, -27, 28, -28, 29, -29]
+
+
+def test_qlike_is_zero_for_the_truth_and_punishes_too_low_more():
+    actual = np.array([1.0, 2.0])
+    assert vol.qlike(actual, actual).tolist() == [0, 0]
+    assert vol.qlike(1.0, 0.5) == pytest.approx(1 - np.log(2))
+    assert vol.qlike(1.0, 0.5) > vol.qlike(1.0, 2.0)
+
+
+def test_clark_west_finds_a_larger_model_that_diebold_mariano_does_not():
+    """Clark and West correct for the noise of estimation; under the null the size is near nominal."""
+    rejected = 0
+    for _ in range(200):
+        actual, noise = rng.normal(size=300), 0.3 * rng.normal(size=300)
+        rejected += vol.clark_west(actual, 0 * actual, noise)[1] < 0.05
+    assert rejected / 200 < 0.11
+    signal = rng.normal(size=1000)
+    actual = 0.2 * signal + rng.normal(size=1000)
+    assert vol.clark_west(actual, 0 * actual, 0.2 * signal)[1] < 0.001
+
+
+def test_confidence_set_keeps_the_best_and_drops_the_worst():
+    common, kept = rng.normal(size=1000) ** 2, []
+    for _ in range(10):
+        losses = pd.DataFrame({"best": common + 0.1 * rng.normal(size=1000)})
+        losses["as good"] = common + 0.1 * rng.normal(size=1000)
+        losses["worse"] = common + 0.1 + 0.1 * rng.normal(size=1000)
+        kept.append(vol.confidence_set(losses)[losses.columns] > 0.1)
+    assert np.mean(kept, axis=0)[:2].mean() > 0.8
+    assert not np.any(kept, axis=0)[2]
+
+
+def test_scores_have_the_values_of_plain_formulas():
+    target = pd.Series(rng.normal(size=500), DAYS[:500])
+    forecasts = {}
+    for name, noise in {"one": 0.5, "two": 0.8}.items():
+        log = target + noise * rng.normal(size=500)
+        forecasts[name] = pd.DataFrame({"log": log, "variance": np.exp(2 * log)})
+    rows = {
+        (r["model"], r["metric"]): r for r in vol.volatility_scores("t", forecasts, target, "one")
+    }
+    error = target - forecasts["two"]["log"]
+    assert rows["two", "rmse"]["value"] == pytest.approx(np.sqrt(np.mean(error**2)))
+    assert rows["two", "r2"]["value"] == pytest.approx(1 - np.mean(error**2) / target.var(ddof=0))
+    skill = 1 - rows["two", "rmse"]["value"] / rows["one", "rmse"]["value"]
+    assert rows["two", "rmse_skill"]["value"] == pytest.approx(skill)
+    for row in rows.values():
+        assert row["low"] < row["value"] < row["high"]
+
+
+def test_intervals_cover_eighty_percent_of_independent_errors():
+    errors = pd.Series(rng.standard_t(4, size=2600), DAYS)
+    limits = vol.error_quantiles(errors, 5, level=0.8)
+    judged = limits.notna().all(axis=1)
+    inside = errors[judged].between(limits["low"][judged], limits["high"][judged]).mean()
+    assert inside == pytest.approx(0.8, abs=0.025)
+    changed = errors.where(errors.index < DAYS[1000], 0.0)
+    pd.testing.assert_frame_equal(limits[:1005], vol.error_quantiles(changed, 5)[:1005])
+
+
+def test_coverage_tests_accept_what_is_right_and_reject_what_is_not():
+    accepted = []
+    for _ in range(200):
+        result = vol.coverage_tests(rng.normal(size=2000), np.full(2000, -1.6449), 0.05)
+        accepted.append([result["p, number"] > 0.05, result["p, clusters"] > 0.05])
+    assert (np.mean(accepted, axis=0) > 0.89).all()
+    too_many = vol.coverage_tests(rng.normal(size=2000), np.full(2000, -1.3), 0.05)
+    assert too_many["p, number"] < 0.01
+    spell = np.where(np.arange(2000) % 400 < 20, -5.0, 1.0)
+    assert vol.coverage_tests(spell, np.zeros(2000), 0.05)["p, clusters"] < 0.01
+
+
+def test_value_at_risk_of_the_true_volatility_is_covered():
+    deviation = pd.Series(np.exp(0.3 * rng.normal(size=len(DAYS))), DAYS)
+    log_return = deviation.shift(1).fillna(1) * rng.normal(size=len(DAYS)) / 100
+    frame = pd.DataFrame({"variance": 4 * deviation**2})  # its scale does not matter
+    table = vol.value_at_risk({"true": frame}, log_return)
+    for share, text in ((0.01, "1 %"), (0.05, "5 %")):
+        assert table.loc[("true", text), "share below"] == pytest.approx(share, abs=0.012)
+        assert table.loc[("true", text), "p, number"] > 0.01
+
+
+def test_value_at_risk_knows_nothing_of_the_day_it_is_for():
+    frame = pd.DataFrame({"variance": np.ones(len(DAYS))}, DAYS)
+    calm = pd.Series(rng.normal(size=len(DAYS)) / 100, DAYS)
+    crash = calm.where(DAYS != DAYS[-1], -1.0)
+    first, second = (vol.value_at_risk({"a": frame}, series) for series in (calm, crash))
+    hits = (second["share below"] - first["share below"]).to_numpy()
+    assert (hits > 0).all()  # the crash is below every limit, and no limit moved
+
+
+def test_targeted_position_by_hand():
+    days = DAYS[:4]
+    frame = pd.DataFrame({"variance": [1.0, 1.0, 4.0, 1.0]}, days)
+    log_return = pd.Series(np.log([1.0, 1.1, 1.2, 0.9]), days)
+    held = vol.targeted_position(frame, log_return, cost=0.01)
+    weights = [1.0, 1.0, (4 / 3) / 2]
+    expected = [0.1 - 0.01, 0.2, weights[2] * -0.1 - 0.01 * (1 - weights[2])]
+    assert held.tolist() == pytest.approx(expected)
+    table = vol.sharpe_table({"same": np.expm1(log_return.shift(-1)).dropna()}, log_return)
+    assert table.loc["same", "difference"] == pytest.approx(0)
+
+
+def test_short_tests_are_on_their_own_years():
+    folds = vol.walk_forward_folds(DAYS, 1, "2006-01-01")
+    first = pd.Series(1.0, DAYS) + 0.01 * rng.normal(size=len(DAYS))
+    second = pd.Series(np.where(DAYS < "2008", 1.0, 4.0), DAYS)
+    table = vol.equal_loss_by_fold(first, second, folds)
+    assert table["gain, percent"].tolist() == pytest.approx([0, 50], abs=0.2)
+
+
+def test_coverage_by_year_counts():
+    errors = {
+        1: pd.Series([0.0, 2.0, 0.0], pd.to_datetime(["2001-01-01", "2001-01-02", "2002-01-01"]))
+    }
+    limits = {1: pd.DataFrame({"low": -1.0, "high": 1.0}, errors[1].index)}
+    table = vol.coverage_by_year(errors, limits)
+    assert table.loc["1 days"].tolist() == pytest.approx([50, 100, 200 / 3])
