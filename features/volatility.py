@@ -592,6 +592,11 @@ def coverage_by_year(errors: dict[int, pd.Series], limits: dict[int, pd.DataFram
     return pd.DataFrame(columns).T
 
 
+def p_text(p: float) -> str:
+    """A p value for a sentence: "p = 0.012", or "p < 0.001" below that."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
 def verdict(
     forecasts: dict[str, pd.DataFrame],
     target: pd.Series,
@@ -620,7 +625,7 @@ def verdict(
         found = "a difference" if min(p_log, p_risk) < 0.05 else "no difference that can be told"
         lines.append(
             f"RMSE {abs(gain):.1f} % {'below' if gain > 0 else 'above'} {other} (t = {t:.1f}, "
-            f"p = {p_log:.3f}; QLIKE t = {t_risk:.1f}, p = {p_risk:.3f}: {found})"
+            f"{p_text(p_log)}; QLIKE t = {t_risk:.1f}, {p_text(p_risk)}: {found})"
         )
     sets = []
     for loss in ("log", "QLIKE"):
@@ -629,7 +634,7 @@ def verdict(
     days_ahead = "1 day" if horizon == 1 else f"{horizon} days"
     return (
         f"- **{days_ahead} ahead**, {network}: {'; '.join(lines)}. Clark–West against {small}: "
-        f"{statistic:.1f} (p = {p:.3f}). Left in the 90 % confidence set {'; '.join(sets)}."
+        f"{statistic:.1f} ({p_text(p)}). Left in the 90 % confidence set {'; '.join(sets)}."
     )
 
 
