@@ -1,0 +1,80 @@
+"""The global GRU of notebook 05; the functions under test are those of the notebook itself."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from notebook_code import functions
+
+import training
+from features import macro
+
+KINDS = {"sentiment": "level", "ip": "growth", "rate": "difference", "spread": "level"}
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    names = functions("05")
+    names["SEEDS"] = [0, 1]
+    names["TRAINER"] = training.Trainer(partial(names["build_gru"], len(KINDS)))
+    return names
+
+
+def panel_of(changes):
+    """A panel whose first and last columns are levels, the others summed changes of it."""
+    months = pd.date_range("1970-01-01", periods=len(changes), freq="MS")
+    sums = np.cumsum(changes, axis=0)
+    columns = [changes[:, 0], 50 * np.exp(sums[:, 1] / 100), sums[:, 2], changes[:, 3]]
+    return pd.DataFrame(dict(zip(KINDS, columns)), months)
+
+
+def fit(notebook, epochs):
+    return partial(notebook["fit_gru"], linear=macro.fit_ridge, epochs=epochs)
+
+
+def test_an_untrained_network_is_ridge(notebook):
+    panel = panel_of(np.random.default_rng(0).normal(size=(240, 4)))
+    options = dict(panel=panel, kinds=KINDS, dates=panel.index[200:224], months=6, paths=20)
+    paths = macro.rolling_paths(fit(notebook, 0), **options)
+    np.testing.assert_allclose(paths, macro.rolling_paths(macro.fit_ridge, **options), rtol=1e-5)
+
+
+def test_the_network_never_sees_past_its_date(notebook):
+    """Shuffle and stretch the future of the whole panel: forecasts up to then stay as they are."""
+    panel = panel_of(np.random.default_rng(0).normal(size=(240, 4)))
+    dates = panel.index[200:224]
+    last = dates[15]  # between the second training and the end
+    changed, after = panel.copy(), panel.index > last
+    changed.loc[after] = panel[after].sample(frac=1, random_state=1).to_numpy() * 1.5
+    options = dict(kinds=KINDS, dates=dates, months=6, paths=5)
+    before, other = (
+        macro.rolling_paths(fit(notebook, 1), data, **options) for data in (panel, changed)
+    )
+    np.testing.assert_allclose(other[:16], before[:16], rtol=1e-5)
+    assert np.abs(other[16:] - before[16:]).max() > 0.1
+
+
+def bent(strength, seed=1):
+    """Growth follows the size of the spread of the month before, whatever its sign: no line finds
+    it.
+    """
+    changes = np.random.default_rng(seed).normal(size=(600, 4))
+    lead = (np.abs(changes[:-1, 3]) - 0.8) / 0.6
+    changes[1:, 1] = strength * lead + (1 - strength) * changes[1:, 1]
+    return panel_of(changes)
+
+
+def test_a_planted_bend_is_found_and_none_is_invented(notebook):
+    """Error of production one month ahead, relative to ridge on the same inputs."""
+    ratios = {}
+    for strength in (0.9, 0):
+        data = bent(strength)
+        dates = data.index[480:576]
+        truth = macro.actual_paths(data, KINDS, dates, 1)[:, 0, 1]
+        errors = []
+        for one in (fit(notebook, 16), macro.fit_ridge):
+            paths = macro.rolling_paths(one, data, KINDS, dates, 1, 200, every=96)
+            errors.append(np.abs(np.median(paths[:, :, 0, 1], axis=1) - truth).mean())
+        ratios[strength] = errors[0] / errors[1]
+    assert ratios[0.9] < 0.9 and 0.95 < ratios[0] < 1.1, ratios
