@@ -33,7 +33,7 @@ HEADLINES = {
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "iterated LSTM", None),
     "06": ("review_sentiment", "auc", "network", "TF-IDF"),
-    "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
+    "07": ("review_sentiment_250_reviews", "auc", "taught", "TF-IDF"),
     "09": ("week_after_filing", "ic", "hierarchical GRU", "TF-IDF and ridge"),
 }
 
