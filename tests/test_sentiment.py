@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 import data
 from features.reviews import fit_log_count_ratios, random_part
 from features.words import Vocabulary, tokenize
-from training import ChannelBatches, predict, predict_reviews
+from training import ChannelBatches, predict_reviews
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
@@ -177,51 +177,52 @@ def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretr
     assert len(np.unique(matrix, axis=0)) == 6
 
 
-def test_only_frozen_vectors_are_left_out_of_training(pretrained):
+def test_only_given_vectors_are_left_out_of_training(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
-    for variant in ("scratch", "frozen", "fine-tuned"):
-        model = pretrained["build_network"](variant, matrix, units=2)
+    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
+        model = pretrained["build_network"](variant, matrix)
         embedding = next(
             layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)
         )
         trained = any(variable is embedding.embeddings for variable in model.trainable_variables)
-        assert trained == (variant != "frozen")
+        assert trained == (variant in ("scratch", "fine-tuned"))
         assert np.array_equal(embedding.get_weights()[0], matrix) == (variant != "scratch")
 
 
+def test_only_the_taught_network_sees_the_channels(pretrained):
+    matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    words = [np.array([2, 3, 4], dtype="int32")]
+    channels = [np.ones((3, 2), dtype="float32")], [np.zeros((3, 2), dtype="float32")]
+    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
+        model = pretrained["build_network"](variant, matrix)
+        first, second = (predict_reviews(model, words, values, LENGTHS) for values in channels)
+        assert (abs(first[0] - second[0]) > 1e-5) == (variant == "taught")
+
+
 def test_weights_of_the_frozen_network_fit_the_fine_tuned_one(pretrained):
-    matrix = np.ones((6, 4), dtype="float32")
+    matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     frozen, tuned = (
-        pretrained["build_network"](variant, matrix, units=2)
-        for variant in ("frozen", "fine-tuned")
+        pretrained["build_network"](variant, matrix) for variant in ("frozen", "fine-tuned")
     )
     tuned.set_weights(frozen.get_weights())
-    words = [np.array([2, 3, 4], dtype="int32")]
-    np.testing.assert_allclose(
-        predict(tuned, words, LENGTHS), predict(frozen, words, LENGTHS), atol=1e-6
-    )
+    case = [np.array([2, 3, 4], dtype="int32")], [np.zeros((3, 2), dtype="float32")]
+    pretrained["LENGTHS"] = LENGTHS
+    (of_tuned,) = pretrained["predict_cases"](tuned, [frozen.get_weights()], case[0], [case[1]])
+    np.testing.assert_allclose(of_tuned, predict_reviews(frozen, *case, LENGTHS), atol=1e-6)
 
 
 def test_subsets_are_the_same_for_every_variant_and_nested_over_sizes(pretrained):
-    pretrained["train"] = range(1000)
-    small, large = pretrained["subset"](100, 1), pretrained["subset"](250, 1)
+    subset = pretrained["subset"]
+    small, large = subset(100, 1, 1000), subset(250, 1, 1000)
     assert (small == large[:100]).all() and len(set(large)) == 250
-    assert (small != pretrained["subset"](100, 2)).any() and len(
-        pretrained["subset"](10**6, 0)
-    ) == 1000
+    assert (small != subset(100, 2, 1000)).any() and len(subset(1000, 0, 1000)) == 1000
 
 
-def test_interval_over_seeds_is_that_of_the_mean(pretrained):
+def test_means_over_seeds(pretrained):
     labels = np.arange(200) % 2
-    runs = [labels + np.random.default_rng(seed).normal(size=200) for seed in range(3)]
-    aucs = [roc_auc_score(labels, run) for run in runs]
-    pretrained.update(
-        CASES=[(9, 0), (5, 0), (9, 1), (9, 2)], labels_test=labels, films_test=np.arange(200)
-    )
-    pretrained["probabilities_test"] = {"model": [runs[0], labels, runs[1], runs[2]]}
-    mean, low, high = pretrained["mean_and_interval"]("model", 9)
-    assert mean == pytest.approx(np.mean(aucs)) and mean - low == pytest.approx(high - mean)
-    assert high - mean == pytest.approx(
-        4.302653 * np.std(aucs, ddof=1) / 3**0.5, rel=1e-4
-    )  # t table, 2 degrees
-    assert pretrained["mean_and_interval"]("model", 5) == (1, 1, 1)
+    noise = np.random.default_rng(0).normal(size=(200, 3))
+    runs, others = labels[:, None] + noise, labels[:, None] + 3 * noise
+    expected = np.mean([roc_auc_score(labels, run) for run in runs.T])
+    assert pretrained["mean_auc"](labels, runs) == pytest.approx(expected)
+    assert pretrained["auc_gain"](labels, runs, others) > 0
+    assert pretrained["auc_gain"](labels, runs, runs) == 0
