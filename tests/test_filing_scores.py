@@ -278,16 +278,22 @@ def test_an_early_entry_and_a_time_of_day_pretend_skill(seed):
     words = sections["text"].str.split()
     tone = words.map(lambda text: sum((word in GOOD) - (word in BAD) for word in text))
     tone = (tone / words.str.len()).to_numpy()
+    day_before = sections.assign(date_filed=sections["date_filed"] - pd.Timedelta("1D"))
     stamped = prices.set_axis(prices.index + pd.Timedelta("16h"))
     entries = {
         "honest": returns_after_filing(sections, prices),
         "early": returns_after_filing(sections, prices, delay=0),
-        "stamped": returns_after_filing(sections, stamped),
+        "stamped": returns_after_filing(day_before, prices),
     }
     found = {}
     for name, after in entries.items():
         found[name] = judge("return", after["excess"].fillna(0), tone, sections["date_filed"])
     assert min(found["early"], found["stamped"]) > found["honest"] + 0.05
+    # A search among stamps finds the close of the day itself; days are compared, so no harm is done.
+    naive = prices.index[stamped.index.searchsorted(sections["date_filed"], side="right")]
+    usable = entries["stamped"]["entry"].notna()
+    assert (entries["stamped"]["entry"] == naive)[usable].all()
+    pd.testing.assert_frame_equal(returns_after_filing(sections, stamped), entries["honest"])
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

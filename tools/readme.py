@@ -34,7 +34,7 @@ HEADLINES = {
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
     "05": ("production_1_to_3_months", "mae_less_var", "global GRU", "ridge"),
     "06": ("review_sentiment", "auc", "network", "TF-IDF"),
-    "07": ("review_sentiment_250_reviews", "auc", "fine-tuned", "TF-IDF"),
+    "07": ("review_sentiment_250_reviews", "auc", "taught", "TF-IDF"),
     "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
     "10": ("next_day_volatility", "r2", "GRU", "linear"),
 }
