@@ -113,7 +113,7 @@ class Job(NamedTuple):
 
 
 def fit_jobs(
-    build: Callable[..., keras.Model],
+    trainer: Trainer,
     fit: Callable,
     jobs: Iterable[Job],
     data: object = None,
@@ -121,14 +121,15 @@ def fit_jobs(
 ) -> list[tuple[list, object]]:
     """Many trainings of one model: in this process, or on a Dask cluster.
 
-    For each job the model of ``build(*job.build)`` is started from ``job.seed`` and trained by
-    ``fit(model, data, seed, *job.fit)``, which returns what to keep. The numbers are the same
+    For each job the model of ``trainer.build(*job.build)`` is started from ``job.seed`` and trained
+    by ``fit(model, data, seed, *job.fit)``, which returns what to keep. The numbers are the same
     either way, on machines of one kind. A cluster sees ``data`` once, trains one job a worker at a
     time, and trains a job again if its worker has died.
 
     Args:
-        build: returns a compiled model; its shapes are those of the first job.
-        fit: a function that a cluster can be sent: it reads nothing but its arguments.
+        trainer: holds the compiled model.
+        fit: a function that a cluster can be sent, as ``trainer.build`` must be: it reads nothing
+            but its arguments and what can be pickled.
         jobs: the trainings, in the order of the result.
         data: what all of them read.
         scheduler: address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; by default that in
@@ -137,28 +138,31 @@ def fit_jobs(
     Returns:
         One (trained weights, what ``fit`` returned) a job.
     """
-    jobs = list(jobs)
     address = scheduler or os.environ.get("RNN_TRADING_SCHEDULER")
-    shared = build, fit, data, uuid.uuid4().hex
     if not address:
-        return [_fit_job(job, shared) for job in jobs]
+        return [_fit_job(job, trainer, fit, data) for job in jobs]
     from features.filings.common import dask_client, stream  # Dask takes a second to import
 
+    shared = trainer.build, fit, data, uuid.uuid4().hex
     with dask_client(address) as client:
-        return list(stream(client, _fit_job, jobs, "trainings", None, shared))
+        return list(stream(client, _fit_job_there, jobs, "trainings", None, shared))
 
 
-_TRAINER = {}  # of the last call of fit_jobs that this process has seen
-
-
-def _fit_job(job: Job, shared: tuple) -> tuple[list, object]:
-    build, fit, data, call = shared
-    if call not in _TRAINER:
-        _TRAINER.clear()
-        _TRAINER[call] = Trainer(build, *job.build)
-    model = _TRAINER[call].start(job.seed, *job.build)
+def _fit_job(job: Job, trainer: Trainer, fit: Callable, data: object) -> tuple[list, object]:
+    model = trainer.start(job.seed, *job.build)
     kept = fit(model, data, job.seed, *job.fit)
     return model.get_weights(), kept
+
+
+_TRAINERS = {}  # on a worker: the trainer of the last call of fit_jobs that it has seen
+
+
+def _fit_job_there(job: Job, shared: tuple) -> tuple[list, object]:
+    build, fit, data, call = shared
+    if call not in _TRAINERS:
+        _TRAINERS.clear()
+        _TRAINERS[call] = Trainer(build, *job.build)
+    return _fit_job(job, _TRAINERS[call], fit, data)
 
 
 def fixed_line(

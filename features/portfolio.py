@@ -1,6 +1,4 @@
-"""From forecasts of returns to a portfolio, week by week: folds, positions, costs, Sharpe ratios."""
-
-from collections.abc import Callable
+"""From forecasts of returns to a portfolio, by week: folds, positions, costs, Sharpe ratios."""
 
 import numpy as np
 import pandas as pd
@@ -35,11 +33,6 @@ def walk_forward_folds(windows: Windows, part: slice, folds: int) -> list[tuple[
     if cuts[0][0].stop == 0:
         raise ValueError(f"nothing is known before the first fold, which begins {weeks[0]}")
     return cuts
-
-
-def walk_forward(forecast: Callable, folds: list[tuple[slice, slice]]) -> np.ndarray:
-    """Forecasts for all folds, each by ``forecast(known, coming)``: (samples of the folds,)."""
-    return np.concatenate([forecast(known, coming) for known, coming in folds])
 
 
 def long_short(
