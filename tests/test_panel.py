@@ -88,7 +88,7 @@ def build_dataset(prices):
         path = ROOT / "pyproject.toml"  # any file: the notebook prints its size
         return path
 
-    parameters = {"VALIDATION_START": VALIDATION}
+    parameters = {"VALIDATION_START": VALIDATION, "TEST_START": TEST}
     replaced = {
         "load_stock_prices": lambda: prices,
         "save_windows": save,
@@ -346,7 +346,7 @@ def test_a_delisting_next_week_is_not_known_this_week():
 
 
 def test_panels_without_a_window_are_refused():
-    with pytest.raises(ValueError, match="at least 53 rows"):
+    with pytest.raises(ValueError, match="at least 104 weeks"):
         build_dataset(made_up_prices().iloc[:100])
     every_seventh = np.where(DAYS.isocalendar().week % 10 == 0, np.nan, 1)[:, None]
     with pytest.raises(ValueError, match="free of missing values"):
@@ -546,7 +546,7 @@ def run_returns(windows, **parameters):
     details = pd.DataFrame({"forward_return": windows.y, "delayed_return": windows.y})
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
     settings = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], SELECTION_FOLDS=3)
-    settings |= dict(ROUNDS=2, RETRAIN="1, 2", WEEKS_A_BATCH=12) | parameters
+    settings |= dict(ROUNDS=2, ROUND_STEPS=6, RETRAIN="1", WEEKS_A_BATCH=12) | parameters
     panel = panel_of(windows)
     replaced = {
         "load_windows": lambda name: (windows, details),
