@@ -480,6 +480,7 @@ def test_full_scores_come_from_the_same_notebooks():
         assert re.search(r"\(local\)", full["source"])
 
 
+@pytest.mark.slow
 def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     windows = ranked_panel(signal=0.03)
     settings = dict(ROUNDS=16, DROPOUT=0.1, LEARNING_RATE=0.01)
@@ -510,6 +511,7 @@ def test_planted_signal_is_found_and_the_future_changes_no_prediction():
             )
 
 
+@pytest.mark.slow
 def test_shuffled_labels_give_chance():
     windows = ranked_panel(signal=0.03)
     shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
