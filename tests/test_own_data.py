@@ -6,6 +6,7 @@ CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from 
 """
 
 import gzip
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import scores
 import utils
 from data.__main__ import content
 from data.checks import as_days, flat_days, keep_possible, only_refers, share_class
-from data.downloads import download, yahoo
+from data.downloads import download, edgar, yahoo
 from data.filings import filings_file
 from data.own_reviews import read_local_reviews
 from data.source import ROOT
@@ -445,6 +446,16 @@ def test_sections_that_only_refer_to_a_page_are_told(local, capsys):
     assert "refer" not in capsys.readouterr().out
     assert only_refers("See pages 12-30.") and only_refers("Included as Exhibit 13 hereto.")
     assert not only_refers("Sales rose, see page 3. " * 60)
+
+
+def test_annual_reports_in_other_forms_are_named(capsys):
+    ten_k = SimpleNamespace(form="10-K", filing_date="2010-02-01")
+    older = SimpleNamespace(form="10-K405", filing_date="2001-03-01")
+    edgar.tell_other_forms({"A": [ten_k, older], "B": [ten_k]})
+    told = "annual reports in another form than 10-K, not read: A 2001-03-01 (10-K405)\n"
+    assert capsys.readouterr().out == told
+    edgar.tell_other_forms({"B": [ten_k]})
+    assert capsys.readouterr().out == ""
 
 
 def test_one_text_is_not_a_list_of_its_letters():
