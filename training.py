@@ -526,8 +526,10 @@ def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
     """Probability that each of a list of strings is a positive review: (texts,).
 
     A text may be empty, or longer than any review; without a known word it is one unknown word.
-    Raises TypeError for anything but a string.
+    Raises TypeError for anything but a list of strings: the letters of one string are no texts.
     """
+    if isinstance(texts, str):
+        raise TypeError(f"needs a list of texts, given one: write [{texts[:30]!r}]")
     return model.predict([tokenize(text) for text in texts])
 
 

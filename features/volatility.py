@@ -158,6 +158,9 @@ def walk_forward_folds(
     """
     if not (dates.is_monotonic_increasing and dates.is_unique):
         raise ValueError("the dates must be sorted from old to new, without duplicates")
+    if not len(dates):
+        raise ValueError("there are no days to divide: the prices are too few")
+    start_of_all = pd.Timestamp(test_start)
     known = dates[horizon:].append(pd.DatetimeIndex([pd.Timestamp.max] * horizon))
     start, folds = pd.Timestamp(test_start), []
     while start <= dates[-1]:
@@ -173,7 +176,11 @@ def walk_forward_folds(
         start = end
     for name in ("train", "validation", "test"):
         if not folds or not len(getattr(folds[0], name)):
-            raise ValueError(f"the first fold has no days in {name}: the test starts {test_start}")
+            raise ValueError(
+                f"the first fold has no days in {name}: the test starts {start_of_all:%Y-%m-%d}, "
+                f"the days run from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}; needs days more "
+                f"than {validation_years} years before the test"
+            )
     return folds
 
 
