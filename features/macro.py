@@ -17,6 +17,7 @@ from scipy.stats import t
 from sklearn.linear_model import RidgeCV
 from statsmodels.tsa.api import VAR
 from statsmodels.tsa.statespace.dynamic_factor_mq import DynamicFactorMQ
+from threadpoolctl import threadpool_limits
 
 from scores import score_row
 
@@ -493,9 +494,10 @@ def cross_fitted(
     learns from that learns the wrong thing.
     """
     rest = np.full(inputs.shape, np.nan)
-    for part in parts:
-        linear = fit(np.delete(inputs, part, axis=0), scale)
-        rest[part] = left_over(inputs, linear)[part]
+    with threadpool_limits(1):  # small problems: more threads wait for each other
+        for part in parts:
+            linear = fit(np.delete(inputs, part, axis=0), scale)
+            rest[part] = left_over(inputs, linear)[part]
     return rest
 
 
@@ -592,10 +594,11 @@ def rolling_paths(
         block = dates[first : first + every]
         known = panel[: block[0]]
         scale = fit_scale(known, kinds, seasonal)
-        forecaster = fit(scale.inputs(known), scale)
         pasts = [panel[:date].iloc[-history - 1 :] for date in block]
         past = np.stack([scale.inputs(rows) for rows in pasts])
-        simulated = simulate(forecaster, past, months, paths, seed=first)
+        with threadpool_limits(1):  # small problems: more threads wait for each other
+            forecaster = fit(scale.inputs(known), scale)
+            simulated = simulate(forecaster, past, months, paths, seed=first)
         for rows, path in zip(pasts, simulated):
             blocks.append(scale.paths(rows, path)[..., :series])
     return np.stack(blocks)
