@@ -436,6 +436,51 @@ def judgement(
     return pd.DataFrame(lines).T
 
 
+def implied_volatility() -> pd.Series:
+    """Log of the volatility in percent a day that the VIX implies for the next month, 2014 to 2018,
+    as arch carries it (NCSA licence; Cboe)."""
+    from arch.data import vix  # slow to import
+
+    return np.log(vix.load()["vix"] / np.sqrt(252)).rename("implied")
+
+
+def with_implied(features: pd.DataFrame, target: pd.Series, folds: list[Fold]) -> pd.DataFrame:
+    """Forecasts of a linear regression on ``features`` and the VIX, in the folds before whose test
+    at least two years of it are known; without rows where there are none. Columns as
+    ``walk_forward``.
+    """
+    known = features.assign(implied=implied_volatility()).dropna()
+    enough = []
+    for fold in folds:
+        before, after = known.index.intersection(fold.fit), known.index.intersection(fold.test)
+        if len(before) >= 500 and len(after) > 0:
+            enough.append(fold)
+    if not enough:
+        return pd.DataFrame(columns=["log", "variance"], dtype="float64")
+    return walk_forward(LinearRegression(), known, target, enough, "test")
+
+
+def random_looks(
+    features: pd.DataFrame,
+    others: pd.DataFrame,
+    target: pd.Series,
+    folds: list[Fold],
+    count: int = 50,
+    columns: int = 10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Squared errors of the log of ``count`` linear regressions, (days, looks), in a walk-forward:
+    each on ``features`` and on other ``columns`` of ``others``, drawn at random."""
+    draws = np.random.default_rng(seed)
+    forecasts = {}
+    for look in range(count):
+        drawn = draws.choice(others.shape[1], columns, replace=False)
+        inputs = pd.concat([features, others.iloc[:, drawn]], axis=1)
+        inputs.columns = inputs.columns.astype(str)
+        forecasts[look] = walk_forward(LinearRegression(), inputs, target, folds, "test")
+    return losses(forecasts, target, "squared")
+
+
 def error_quantiles(
     errors: pd.Series, horizon: int, level: float = 0.8, days: int = 500
 ) -> pd.DataFrame:

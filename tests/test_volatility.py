@@ -227,3 +227,74 @@ def test_coverage_by_year_counts():
     limits = {1: pd.DataFrame({"low": -1.0, "high": 1.0}, errors[1].index)}
     table = vol.coverage_by_year(errors, limits)
     assert table.loc["1 days"].tolist() == pytest.approx([50, 100, 200 / 3])
+
+
+def garch(days, seed):
+    """Log volatility features of a simulated market, its lags side by side, and the target."""
+    draws = np.random.default_rng(seed)
+    log_true = np.zeros(days)
+    for day in range(1, days):
+        log_true[day] = 0.97 * log_true[day - 1] + 0.15 * draws.normal()
+    index = pd.bdate_range("1998-01-01", periods=days)
+    variance = pd.Series(np.exp(2 * (log_true + 0.3 * draws.normal(size=days))), index)
+    volatility = vol.log_of(variance)
+    features = pd.DataFrame({"day": volatility, "week": volatility.rolling(5).mean()})
+    features = features.assign(month=volatility.rolling(22).mean()).dropna()
+    lags = vol.side_by_side(*vol.histories(features[["day"]].assign(noise=0.0), 22))
+    return features, lags.loc[:, lags.std() > 0], vol.ahead(variance, 1)
+
+
+@pytest.mark.slow
+def test_the_best_of_many_shrinks_on_years_nobody_looked_at():
+    """The exhibit, mean of six markets: the winner's lead over the mean of all looks is larger in
+    the years of the choice."""
+    leads = []
+    for seed in range(6):
+        features, lags, target = garch(2600, seed)
+        folds = vol.walk_forward_folds(lags.index, 1, "2004-01-01", 2, 2)
+        looks = vol.random_looks(features, lags, target, folds, count=20, columns=5)
+        seen = looks.index.isin(folds[0].test)
+        winner = looks[seen].mean().idxmin()
+        parts = looks[seen].mean(), looks[~seen].mean()
+        leads.append([1 - part[winner] / part.mean() for part in parts])
+    chosen, others = np.mean(leads, axis=0)
+    assert chosen > max(others, 0), leads
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_more_lags_gain_without_any_network(seed):
+    """The exhibit: where volatility remembers, all lags beat the last day alone, by a line."""
+    features, lags, target = garch(2600, seed)
+    folds = vol.walk_forward_folds(lags.index, 1, "2004-01-01", 2, 2)
+    forecasts = {
+        "day": vol.walk_forward(LinearRegression(), features[["day"]], target, folds, "test"),
+        "lags": vol.walk_forward(LinearRegression(), lags, target, folds, "test"),
+    }
+    squared = vol.losses(forecasts, target, "squared").mean()
+    assert squared["lags"] < 0.97 * squared["day"]
+
+
+def test_short_tests_miss_a_difference_that_is_there():
+    """The exhibit: of tests over two years most miss an edge that twelve years nearly always show,
+    over several seeds."""
+    short, long = [], []
+    for seed in range(20):
+        draws = np.random.default_rng(seed)
+        first = pd.Series(10 - 0.08 + draws.normal(size=3000))
+        second = pd.Series(np.full(3000, 10.0))
+        long.append(vol.equal_loss(first, second)[1])
+        short += [
+            vol.equal_loss(first[n : n + 500], second[n : n + 500])[1] for n in range(0, 3000, 500)
+        ]
+    assert np.mean(np.array(long) < 0.05) > 0.9 and np.mean(np.array(short) < 0.05) < 0.7
+
+
+def test_the_vix_is_used_where_it_is_known():
+    index = pd.bdate_range("2012-01-02", "2018-12-28")
+    implied = vol.implied_volatility().reindex(index).interpolate(limit_direction="both")
+    noise = pd.Series(np.random.default_rng(0).normal(size=len(index)), index)
+    features, target = noise.to_frame("day"), implied + 0.01 * noise
+    folds = vol.walk_forward_folds(index, 1, "2017-01-01", 2, 2)
+    frame = vol.with_implied(features, target, folds)
+    assert len(frame) > 400 and (frame["log"] - target.reindex(frame.index)).std() < 0.01
+    assert vol.with_implied(features, target, folds=[]).empty
