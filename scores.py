@@ -328,6 +328,12 @@ def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
         temporary.write_text(content, encoding="utf-8")
 
 
+def kept_scores(kind: str, notebook: str) -> list[dict]:
+    """The rows of ``results/<kind>/<notebook>.json`` ("bundled" or "full"); none without a file."""
+    path = ROOT / "results" / kind / f"{notebook}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["scores"] if path.is_file() else []
+
+
 def score_text(row: dict) -> str:
     """A score with its interval, "value [low, high]", with three digits of the value."""
     size = np.clip(abs(row["value"]), 1e-2, 1e2)

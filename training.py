@@ -93,6 +93,13 @@ def fit_over_seeds(
     return trainer.model, weights, kept
 
 
+def epochs_for(steps: int, samples: int, batch_size: int) -> tuple[int, int]:
+    """(epochs, gradient steps) in whole passes over ``samples``, about as many as ``steps``."""
+    each = -(-samples // batch_size)
+    epochs = max(1, round(steps / each))
+    return epochs, epochs * each
+
+
 def predict_over_seeds(
     model: keras.Model, weights: list, X: np.ndarray, batch_size: int = 2048
 ) -> np.ndarray:
