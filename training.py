@@ -564,12 +564,17 @@ def fit_network(
 
 
 def fit_everywhere(
-    name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
+    name: str,
+    build: Callable,
+    problems: list[Problem],
+    seeds: Iterable[int],
+    updates: int = 300,
+    rates: Iterable[float] = RATES,
 ) -> list[Forecaster]:
     """``fit_network`` on each problem; all shapes are checked before anything is trained."""
     for problem in problems:
         network_for(build, problem)
-    return [fit_network(name, build, problem, seeds, updates) for problem in problems]
+    return [fit_network(name, build, problem, seeds, updates, rates) for problem in problems]
 
 
 def seconds_by_length(

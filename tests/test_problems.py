@@ -82,7 +82,8 @@ def wide(inputs):
 @pytest.mark.parametrize("build", [mean_of_all, flat, wide])
 def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
     kinds = [toy(), toy(is_class=False), toy(words=True)]
-    for fitted in training.fit_everywhere("own", build, kinds, seeds=[0, 1], updates=10):
+    for fitted in training.fit_everywhere("own", build, kinds, [0, 1], 10, rates=[0.01]):
+        assert fitted.rate == 0.01
         assert fitted.forecast("test").shape == (100,) and len(fitted.histories) == 2
         row = problems.score_row_of(fitted)
         assert row["low"] <= row["value"] <= row["high"] and row["model"] == "own"
