@@ -8,6 +8,7 @@ TF_CPP_MIN_LOG_LEVEL says (tensorflow issue 100442), and here that chatter is dr
 import importlib
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -558,7 +559,9 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
     return keras.Model(inputs, mean)
 
 
-XLA_FROM = 100  # steps of a sequence from which compiling a small model on a CPU pays
+XLA_FROM = 20  # steps of a sequence from which compiling a small model on a CPU pays
+RATES = (0.003, 0.01)  # learning rates, of which validation chooses for each model and Problem
+LEAST_PASSES = 3  # with one alone there would be no best pass to choose
 
 
 class WrongShape(ValueError):
@@ -606,13 +609,13 @@ def checked(build: Callable, steps: int, features: int) -> keras.Model:
 
 
 def network_for(
-    build: Callable, problem: Problem, updates: int, rate: float = 0.003, width: int = 32
+    build: Callable, problem: Problem, rate: float = RATES[0], width: int = 32
 ) -> keras.Model:
     """A compiled model for a Problem around ``build(inputs) -> keras.Model``.
 
     ``build`` sees sequences of numbers (steps, features) and returns one number, without an
     activation: the forecast, or the log odds of class 1. Words are turned into vectors of
-    ``width`` numbers before, which are learned. Adam, the rate falls to zero over ``updates``.
+    ``width`` numbers before, which are learned; padding in front of a text is steps of zeros.
 
     Raises WrongShape as ``checked``.
     """
@@ -622,62 +625,94 @@ def network_for(
         words = keras.Input(problem.X.shape[1:], dtype="int32")
         vectors = keras.layers.Embedding(problem.words, width)(words)
         vectors = keras.layers.SpatialDropout1D(0.3)(vectors)
+        real = keras.layers.Reshape((-1, 1))(RealWords()(words))
+        vectors = keras.layers.Multiply()([vectors, real])
         model = keras.Model(words, model(vectors))
-    falling = keras.optimizers.schedules.CosineDecay(rate, updates)
     loss = keras.losses.BinaryCrossentropy(from_logits=True) if problem.is_class else "mse"
-    optimizer = keras.optimizers.Adam(falling, global_clipnorm=1.0)
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
     long = problem.X.shape[1] >= XLA_FROM
     model.compile(optimizer, loss, jit_compile=True if long else "auto")
     return model
 
 
+def falling_rate(rate: float, passes: int) -> keras.callbacks.Callback:
+    """A callback that lowers the learning rate from ``rate`` towards zero along a cosine."""
+
+    def rate_of(number, _):
+        return 0.5 * rate * (1 + math.cos(math.pi * number / passes))
+
+    return keras.callbacks.LearningRateScheduler(rate_of)
+
+
 def fit_network(
-    name: str, build: Callable, problem: Problem, seeds: Iterable[int], updates: int = 300
+    name: str,
+    build: Callable,
+    problem: Problem,
+    seeds: Iterable[int],
+    updates: int = 300,
+    rates: Iterable[float] = RATES,
 ) -> Forecaster:
     """Train ``build(inputs) -> keras.Model`` on a Problem; the forecast is the mean of the seeds.
 
-    About ``updates`` steps, in whole passes over the training part; the weights are those of the
-    pass that is best on validation. The test part is not touched.
+    About ``updates`` steps, in whole passes over the training part, at least three; the weights are
+    those of the pass that is best on validation. The first seed tries all ``rates``, and the one
+    with the lowest validation loss is used for the others. The test part is not touched.
 
     Raises WrongShape as ``checked``.
     """
     X, y = problem.part("train")
-    epochs = max(1, round(updates * problem.batch / len(X)))
-    steps, seconds = epochs * -(-len(X) // problem.batch), []
+    batch = min(problem.batch, len(X))
+    used = len(X) // batch * batch  # batches of one size: XLA compiles each size anew
+    X, y = X[-used:], y[-used:]
+    passes = max(LEAST_PASSES, round(updates * batch / used))
+    held_out = problem.part("validation")
+    trainer = Trainer(lambda: network_for(build, problem))
+    seconds = []
 
-    def fit(model, seed):
-        best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
-        began = time.perf_counter()
+    def fit(seed, rate):
+        best = keras.callbacks.EarlyStopping(patience=passes, restore_best_weights=True)
+        model, began = trainer.start(seed), time.perf_counter()
         history = model.fit(
             X,
             y,
-            batch_size=problem.batch,
-            epochs=epochs,
-            validation_data=problem.part("validation"),
-            validation_batch_size=512,
-            callbacks=[best],
+            batch_size=batch,
+            epochs=passes,
+            validation_data=held_out,
+            validation_batch_size=len(held_out[1]),
+            callbacks=[falling_rate(rate, passes), best],
             verbose=0,
         )
         seconds.append(time.perf_counter() - began)
-        return history
+        return np.nanmin([*history.history["val_loss"], np.inf]), history, model.get_weights()
 
-    model, weights, histories = fit_over_seeds(
-        lambda: network_for(build, problem, steps), fit, seeds
-    )
+    first, *others = seeds
+    tried = {rate: fit(first, rate) for rate in rates}
+    rate = min(tried, key=lambda each: tried[each][0])
+    kept = [tried[rate], *[fit(seed, rate) for seed in others]]
+    weights, histories = [run[2] for run in kept], [run[1] for run in kept]
+    model = trainer.model
+    if keras.backend.backend() == "tensorflow":  # too few forecasts to pay for a compilation
+        model.jit_compile = False
 
     def predict(rows):
         return predict_over_seeds(model, weights, rows, batch_size=512).mean(axis=0)
 
-    return Forecaster(name, problem, predict, model.count_params(), min(seconds), histories)
+    parameters = model.count_params()
+    return Forecaster(name, problem, predict, parameters, min(seconds), histories, rate)
 
 
 def fit_everywhere(
-    name: str, build: Callable, problems: list[Problem], seeds: Iterable[int], updates: int = 300
+    name: str,
+    build: Callable,
+    problems: list[Problem],
+    seeds: Iterable[int],
+    updates: int = 300,
+    rates: Iterable[float] = RATES,
 ) -> list[Forecaster]:
     """``fit_network`` on each problem; all shapes are checked before anything is trained."""
     for problem in problems:
-        network_for(build, problem, updates)
-    return [fit_network(name, build, problem, seeds, updates) for problem in problems]
+        network_for(build, problem)
+    return [fit_network(name, build, problem, seeds, updates, rates) for problem in problems]
 
 
 def seconds_by_length(

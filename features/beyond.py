@@ -1,8 +1,8 @@
 """What came after the recurrent cell, as Keras layers: convolution, attention, parallel recurrence.
 
 All layers read sequences (samples, steps, features) and return the state of each step, (samples,
-steps, units), or of the last one, (samples, units). They are registered, so that a saved model
-comes back without naming them.
+steps, units), or of the last one, (samples, units); ``MeanAndLast`` makes one row of such states.
+They are registered, so that a saved model comes back without naming them.
 """
 
 import math
@@ -58,6 +58,33 @@ def _by_halves(keep, add):
     before = ops.pad(later[:, :-1], ((0, 0), (1, 0), (0, 0)))
     earlier = first[0] * before + first[1]
     return ops.reshape(ops.concatenate([earlier, later], axis=-1), (-1, steps, units))
+
+
+def real_steps(sequences: object) -> object:
+    """1.0 where any feature of a step differs from zero, 0.0 for padding: (samples, steps, 1)."""
+    return ops.cast(ops.any(ops.not_equal(sequences, 0), axis=-1, keepdims=True), "float32")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MeanAndLast(layers.Layer):
+    """The mean of the states over the real steps, and beside it the last state.
+
+    Called with states (samples, steps, units) and the sequences (samples, steps, features) that
+    they were made of; a step whose features are all zero is padding, and left out of the mean.
+    Padding stands in front, so that the last step is real. Output: (samples, 2 · units).
+
+    Architectures are compared with one such readout for all of them: a mean over a text finds a
+    word wherever it stands, whatever made the states.
+    """
+
+    def call(self, states: object, sequences: object) -> object:
+        real = real_steps(sequences)
+        count = ops.maximum(ops.sum(real, axis=1), 1)
+        mean = ops.sum(states * real, axis=1) / count
+        return ops.concatenate([mean, states[:, -1]], axis=-1)
+
+    def compute_output_shape(self, states_shape: tuple, sequences_shape: tuple) -> tuple:
+        return (states_shape[0], 2 * states_shape[-1])
 
 
 class _Sequence(layers.Layer):
@@ -174,8 +201,8 @@ class TransformerEncoder(_Sequence):
     """Attention over all steps and a dense layer, each with a residual connection, ``depth`` times.
 
     The encoder of Vaswani et al. (2017) with the normalisation first. The position enters as sines
-    and cosines, because attention itself knows no order. Every step sees all steps: the window is
-    over when the forecast is made.
+    and cosines, because attention itself knows no order. Every step sees all real steps: the window
+    is over when the forecast is made; a step whose features are all zero is padding.
     """
 
     options = ("units", "heads", "depth", "return_sequences")
@@ -216,8 +243,9 @@ class TransformerEncoder(_Sequence):
     def call(self, inputs: object) -> object:
         states = self.enter(inputs)
         states = states + position_waves(inputs.shape[1], self.units)
+        real = ops.transpose(real_steps(inputs), (0, 2, 1)) > 0  # whom a step may ask
         for attention, widen, narrow, first, second in self.blocks:
             normed = first(states)
-            states = states + attention(normed, normed)
+            states = states + attention(normed, normed, attention_mask=real)
             states = states + narrow(widen(second(states)))
         return self._output(states)

@@ -76,7 +76,7 @@ class Problem:
         return {"dates": groups, "block": self.block, "repetitions": REPETITIONS}
 
 
-@dataclass
+@dataclass(eq=False)
 class Forecaster:
     """A fitted model: forecasts of a part of its problem, and what they cost.
 
@@ -87,7 +87,9 @@ class Forecaster:
         parameters: how many numbers were fitted, 0 where that says little.
         seconds: of one training, without compilation.
         histories: Keras Histories over seeds.
+        rate: learning rate that validation chose, 0 where there is none.
         known: forecasts made so far, by part.
+        compared: intervals computed so far.
     """
 
     name: str
@@ -96,7 +98,9 @@ class Forecaster:
     parameters: int
     seconds: float
     histories: list = field(default_factory=list)
+    rate: float = 0.0
     known: dict[str, np.ndarray] = field(default_factory=dict)
+    compared: dict[tuple, object] = field(default_factory=dict)
 
     def forecast(self, part: str) -> np.ndarray:
         """Forecasts (samples,) of "validation" or "test", made once."""
@@ -107,6 +111,23 @@ class Forecaster:
     def score(self, part: str) -> float:
         """The metric of the problem on that part."""
         return METRICS[self.problem.metric](self.problem.part(part)[1], self.forecast(part))
+
+    @property
+    def best_passes(self) -> list[tuple[int, int]]:
+        """For each seed the pass with the lowest validation loss, from 1, and their number."""
+        losses = [history.history["val_loss"] for history in self.histories]
+        return [(int(np.nanargmin(seed)) + 1, len(seed)) for seed in losses]
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether the validation loss of a seed is lowest after the last pass."""
+        return any(best == last for best, last in self.best_passes)
+
+    @property
+    def last_gain(self) -> float:
+        """Share by which the last pass lowers the validation loss, its mean over the seeds."""
+        losses = [history.history["val_loss"][-2:] for history in self.histories]
+        return float(np.mean([1 - seed[-1] / seed[0] for seed in losses]))
 
 
 def split_with_fallback(windows: Windows, validation_start: str, test_start: str) -> Split:
@@ -157,13 +178,28 @@ def volatility_problem(
     )
 
 
+def every_few_weeks(weeks: np.ndarray, samples: int) -> np.ndarray:
+    """Which of the samples of these weeks to keep: (len(weeks),) of bool.
+
+    Those of every k-th week, the last one included, with the smallest k that leaves at most
+    ``samples``, or about as many.
+    """
+    every = -(-len(weeks) // samples)
+    return np.isin(weeks, np.unique(weeks)[::-1][::every])
+
+
 def panel_problem(
-    validation_start: str = "2012-01-01", test_start: str = "2016-01-01", window: int = 52
+    validation_start: str = "2012-01-01",
+    test_start: str = "2016-01-01",
+    window: int = 52,
+    samples: int = 8000,
 ) -> Problem:
     """Will a stock beat the median stock next week? From a year of weekly returns.
 
     At each step the return, in standard deviations of the training years, its rank among the
-    stocks of the week, and the rank of the return since the window began.
+    stocks of the week, and the rank of the return since the window began. All models learn from the
+    same weeks, every k-th of the training years: about ``samples`` windows, which overlap, so that
+    little is lost and the budget of a network is several passes.
     """
     prices = load_stock_prices()
     weekly = returns(weekly_prices(prices), suspect_ticks(prices))
@@ -177,14 +213,18 @@ def panel_problem(
         ranks_by_date(growth, windows.input_end),
     ]
     median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
+    places = np.arange(len(windows))
+    train = places[split.train][every_few_weeks(windows.input_end[split.train], samples)]
+    parts = [train, places[split.validation], places[split.test]]
+    rows, ends = np.concatenate(parts), np.cumsum([len(part) for part in parts])
     return Problem(
         name="stocks that beat the median",
         task="next_week_beats_median",
         metric="auc",
-        X=np.stack(features, axis=-1),
-        y=(windows.y > median).to_numpy("float32"),
-        split=split,
-        groups=windows.input_end,
+        X=np.stack(features, axis=-1)[rows],
+        y=(windows.y > median).to_numpy("float32")[rows],
+        split=Split(slice(0, ends[0]), slice(ends[0], ends[1]), slice(ends[1], ends[2])),
+        groups=windows.input_end[rows],
         block=4,
         source=str(prices.attrs["source"]),
         batch=128,
@@ -192,12 +232,12 @@ def panel_problem(
 
 
 def review_problem(
-    reviews: int = 3000, length: int = 120, vocabulary: int = 5000, seed: int = 0
+    reviews: int = 3072, length: int = 120, vocabulary: int = 5000, seed: int = 0
 ) -> Problem:
     """Is a review praise? From its first and last words, with at most ``reviews`` to learn from.
 
-    Validation has at most half and test at most as many. Where the films of the reviews are known,
-    all reviews of a film are resampled together.
+    Validation has at most half and test at most as many. The parts are those of ``load_imdb``: no
+    film is in two of them. All reviews of a film are resampled together.
     """
     table = load_imdb()
     source = str(table.attrs["source"])
@@ -210,7 +250,6 @@ def review_problem(
     tokens = [tokenize(text) for text in chosen["text"]]
     known = Vocabulary.fit(tokens[: len(parts[0])], vocabulary)
     ends = np.cumsum([len(rows) for rows in parts])
-    films = pd.factorize(chosen["film"])[0] if "film" in chosen else None
     return Problem(
         name="sentiment of a review",
         task="review_sentiment",
@@ -218,7 +257,7 @@ def review_problem(
         X=pad(truncate(known.encode(tokens), length), length),
         y=chosen["label"].to_numpy("float32"),
         split=Split(slice(0, ends[0]), slice(ends[0], ends[1]), slice(ends[1], ends[2])),
-        groups=films,
+        groups=pd.factorize(chosen["film"])[0],
         block=1,
         source=source,
         words=len(known),
@@ -308,7 +347,13 @@ def fit_trees(problem: Problem, rounds: int = 100) -> Forecaster:
 
 
 def score_row_of(fitted: Forecaster, part: str = "test") -> dict:
-    """Row of the score file: the metric with its interval."""
+    """Row of the score file: the metric with its interval, computed once."""
+    if (part,) not in fitted.compared:
+        fitted.compared[part,] = _score_row(fitted, part)
+    return fitted.compared[part,]
+
+
+def _score_row(fitted, part):
     problem = fitted.problem
     metric, arrays = METRICS[problem.metric], (problem.part(part)[1], fitted.forecast(part))
     interval = bootstrap_interval(metric, *arrays, **problem.resampling(part))
@@ -319,13 +364,44 @@ def score_row_of(fitted: Forecaster, part: str = "test") -> dict:
 def difference_from(
     fitted: Forecaster, other: Forecaster, part: str = "test"
 ) -> tuple[float, float, float]:
-    """Metric less that of the other model, and its interval; samples are resampled together."""
-    problem = fitted.problem
-    forecasts = fitted.forecast(part), other.forecast(part)
-    actual = problem.part(part)[1]
-    return paired_difference(
-        METRICS[problem.metric], actual, *forecasts, **problem.resampling(part)
-    )
+    """Metric less that of the other model, and its interval, computed once.
+
+    What belongs together is resampled together, the same for both models.
+    """
+    problem, key = fitted.problem, (part, other)
+    if key not in fitted.compared:
+        forecasts = fitted.forecast(part), other.forecast(part)
+        fitted.compared[key] = paired_difference(
+            METRICS[problem.metric],
+            problem.part(part)[1],
+            *forecasts,
+            **problem.resampling(part),
+        )
+    return fitted.compared[key]
+
+
+def validation_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:
+    """Scores on validation: one line a model, one column a problem."""
+    columns = {}
+    for problem, models in fitted.items():
+        columns[problem] = {name: model.score("validation") for name, model in models.items()}
+    return pd.DataFrame(columns)
+
+
+def training_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:
+    """How the networks were trained: one line a network, one column a problem.
+
+    A cell holds the learning rate and, of the first seed, the pass whose weights were kept.
+    """
+    columns = {}
+    for problem, models in fitted.items():
+        column = {}
+        for name, model in models.items():
+            if model.histories:
+                best, last = model.best_passes[0]
+                column[name] = f"rate {model.rate:g}, pass {best} of {last}"
+        columns[problem] = column
+    return pd.DataFrame(columns)
 
 
 def comparison_table(models: dict[str, Forecaster], reference: str = "GRU") -> pd.DataFrame:

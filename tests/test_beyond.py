@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from keras import layers, ops
 
 from features.beyond import (
+    MeanAndLast,
     MinGRU,
     TemporalConvolution,
     TransformerEncoder,
@@ -83,6 +84,7 @@ def test_scan_and_loop_learn_the_same():
     assert gradient_difference() < WITHIN
 
 
+@pytest.mark.slow
 def test_all_agree_on_the_other_backend():
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     program = (
@@ -138,6 +140,26 @@ def test_shapes_are_as_announced(name):
     for return_sequences, shape in ((True, (3, 9, 4)), (False, (3, 4))):
         layer = LAYERS[name](return_sequences=return_sequences)
         assert layer.compute_output_shape((3, 9, 2)) == layer(inputs()).shape == shape
+
+
+def test_readout_is_the_mean_over_real_steps_and_the_last():
+    X, states = inputs(), inputs(features=4, seed=1)
+    X[0, :5] = 0
+    read = as_numpy(MeanAndLast()(states, X))
+    assert read.shape == MeanAndLast().compute_output_shape(states.shape, X.shape) == (3, 8)
+    np.testing.assert_allclose(read[0, :4], states[0, 5:].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(read[1, :4], states[1].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(read[:, 4:], states[:, -1])
+
+
+def test_attention_does_not_ask_padding():
+    """Steps of zeros are not asked; those of nearly zero are, and move the states of the others."""
+    layer, X = TransformerEncoder(4, return_sequences=True), inputs(steps=6)
+    states = []
+    for value in (0.0, 1e-6):
+        X[:, :3] = value
+        states.append(as_numpy(layer(X))[:, 3:])
+    assert np.abs(states[0] - states[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", LAYERS)

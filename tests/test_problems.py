@@ -82,7 +82,8 @@ def wide(inputs):
 @pytest.mark.parametrize("build", [mean_of_all, flat, wide])
 def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
     kinds = [toy(), toy(is_class=False), toy(words=True)]
-    for fitted in training.fit_everywhere("own", build, kinds, seeds=[0, 1], updates=10):
+    for fitted in training.fit_everywhere("own", build, kinds, [0, 1], 10, rates=[0.01]):
+        assert fitted.rate == 0.01
         assert fitted.forecast("test").shape == (100,) and len(fitted.histories) == 2
         row = problems.score_row_of(fitted)
         assert row["low"] <= row["value"] <= row["high"] and row["model"] == "own"
@@ -115,6 +116,43 @@ def test_training_does_not_touch_the_test_part():
     assert scores[0] == scores[1]
 
 
+def test_validation_chooses_the_rate_and_the_pass():
+    fitted = training.fit_network("GRU", good, toy(), [0], updates=60, rates=(1e-6, 0.02))
+    assert fitted.rate == 0.02
+    ((best, last),) = fitted.best_passes
+    losses = fitted.histories[0].history["val_loss"]
+    assert last == len(losses) == 10 and losses[best - 1] == min(losses)
+    assert fitted.still_falls == (best == last)
+    assert fitted.last_gain == pytest.approx(1 - losses[-1] / losses[-2])
+
+
+def test_there_are_several_passes_however_few_updates():
+    fitted = training.fit_network("GRU", good, toy(), [0], updates=1, rates=[0.01])
+    assert fitted.best_passes[0][1] == training.LEAST_PASSES and np.isfinite(fitted.last_gain)
+
+
+def test_training_table_names_networks_only():
+    network = training.fit_network("GRU", good, toy(), [0], updates=1, rates=[0.01])
+    table = problems.training_table({"toy": {"linear": fit_linear(toy()), "GRU": network}})
+    assert list(table.index) == ["GRU"] and table.loc["GRU", "toy"].startswith("rate 0.01, pass")
+
+
+def test_kept_weeks_are_whole_and_end_with_the_last():
+    weeks = np.repeat(np.arange(10), 3)
+    kept = problems.every_few_weeks(weeks, samples=12)
+    assert set(weeks[kept]) == {0, 3, 6, 9} and kept.sum() == 12
+    assert problems.every_few_weeks(weeks, samples=30).all()
+
+
+def test_padding_reaches_a_network_as_zeros():
+    seen = training.network_for(mean_of_all, toy(words=True))
+    (last,) = [layer for layer in seen.layers if isinstance(layer, layers.Multiply)]
+    vectors = keras.Model(seen.inputs, last.output)
+    words = np.array([[0, 0, 5, 6, 7, 8]], dtype="int32")
+    values = keras.ops.convert_to_numpy(vectors(words))
+    assert (values[0, :2] == 0).all() and (values[0, 2:] != 0).any(axis=-1).all()
+
+
 def test_builders_are_found_by_name():
     assert training.load_builder("keras.layers:Dense") is layers.Dense
     for name, sentence in (
@@ -136,6 +174,9 @@ def test_problems_are_as_announced(monkeypatch):
     assert reviews.X.shape == (500, 120) and reviews.X.max() < reviews.words
     train = volatility.part("train")[0]
     assert abs(train.mean()) < 0.05 and abs(train.std() - 1) < 0.05
+    assert len(panel.part("train")[1]) <= 8000 + 20
+    films = [set(reviews.resampling(part)["dates"]) for part in ("train", "validation", "test")]
+    assert not (films[0] & films[1] or films[0] & films[2] or films[1] & films[2])
     weeks = pd.DatetimeIndex(panel.groups)
     assert weeks[panel.split.test][0] >= pd.Timestamp("2016-01-01")
     assert weeks[panel.split.train][-1] < pd.Timestamp("2012-01-01")
