@@ -694,7 +694,9 @@ def confidence_sets(
     measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], metric: str = "crps"
 ) -> pd.DataFrame:
     """p values in the model confidence set (Hansen, Lunde and Nason 2011): a line a model, a column
-    a series and months ahead. A model below 0.10 is not in the 90 % set. Blocks of twelve dates.
+    a series and months ahead. A model below 0.10 is not in the 90 % set. Blocks of twelve
+    dates. Models with the same losses
+    count once.
     """
     columns = {}
     for place, name in enumerate(names):
@@ -702,9 +704,13 @@ def confidence_sets(
             losses = {
                 model: values[metric][:, months - 1, place] for model, values in measured.items()
             }
-            test = MCS(pd.DataFrame(losses), size=0.1, block_size=12, reps=500, seed=0)
+            table = pd.DataFrame(losses)
+            twins = {model: table.T.eq(table[model]).all(axis=1).idxmax() for model in table}
+            different = table[list(dict.fromkeys(twins.values()))]
+            test = MCS(different, size=0.1, block_size=12, reps=500, seed=0)
             test.compute()
-            columns[name, f"{months} m"] = test.pvalues["Pvalue"]
+            found = test.pvalues["Pvalue"]
+            columns[name, f"{months} m"] = pd.Series(twins).map(found)
     return pd.DataFrame(columns).reindex(list(measured))
 
 

@@ -296,6 +296,8 @@ def test_scores_are_those_of_the_paths():
     assert table.loc["off", ("b", "6 m")] == pytest.approx(measured["off"]["mae"][:, 5, 1].mean())
     sets = macro.confidence_sets(measured, names, ahead)
     assert (sets.loc["off"] < 0.1).all() and (sets.loc["VAR"] >= 0.1).all()
+    twice = macro.confidence_sets(measured | {"twin": measured["VAR"]}, names, ahead)
+    assert (twice.loc["twin"] == twice.loc["VAR"]).all()
 
 
 def test_sequences_are_followed_by_their_targets():
