@@ -5,9 +5,12 @@ simulated.
 import numpy as np
 import pandas as pd
 import pytest
+from arch.bootstrap import StationaryBootstrap
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from features import volatility as vol
+from scores import jackknife_interval
 
 DAYS = pd.bdate_range("2000-01-03", periods=2600)
 rng = np.random.default_rng(0)
@@ -157,6 +160,48 @@ def test_scores_have_the_values_of_plain_formulas():
     assert rows["two", "rmse_skill"]["value"] == pytest.approx(skill)
     for row in rows.values():
         assert row["low"] < row["value"] < row["high"]
+
+
+def squared_errors(overlap, runs=2000, days=3000):
+    """Squared errors of forecasts ``overlap`` days ahead whose size comes and goes, (runs, days)."""
+    generator = np.random.default_rng(1)
+    early = 300
+    scale = np.zeros((runs, early + days + overlap - 1))
+    for day in range(1, scale.shape[1]):
+        scale[:, day] = 0.95 * scale[:, day - 1] + 0.1 * generator.normal(size=runs)
+    daily = generator.normal(size=scale.shape) * np.exp(0.5 * scale)
+    total = np.cumsum(np.pad(daily, [(0, 0), (1, 0)]), axis=1)
+    errors = (total[:, overlap:] - total[:, :-overlap])[:, early:] / np.sqrt(overlap)
+    return errors**2
+
+
+@pytest.mark.parametrize("overlap", [1, 22])
+def test_intervals_of_the_scores_cover_what_they_say(overlap):
+    """Where a bootstrap with blocks of a month does not."""
+    samples = squared_errors(overlap)
+    without = vol.means_without(pd.DataFrame(samples.T))
+    truth = np.exp(0.5 * 0.1**2 / (1 - 0.95**2))  # mean of exp(scale)
+    jackknife = [
+        low <= truth <= high
+        for low, high in map(jackknife_interval, samples.mean(axis=1), without.T)
+    ]
+    assert np.mean(jackknife) >= 0.93
+    draws = StationaryBootstrap(22, np.arange(samples.shape[1]), seed=0).bootstrap(250)
+    weights = [np.bincount(days[0], minlength=samples.shape[1]) for days, _ in draws]
+    means = samples[:400] @ np.array(weights).T / samples.shape[1]
+    low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    assert np.mean((low <= truth) & (truth <= high)) < 0.93
+
+
+def test_the_jackknife_of_a_mean_is_the_t_interval_of_the_groups():
+    groups = rng.normal(size=(12, 40))
+    low, high = jackknife_interval(
+        groups.mean(), vol.means_without(pd.DataFrame(groups.ravel()))[:, 0]
+    )
+    expected = stats.t.interval(0.95, 11, groups.mean(), stats.sem(groups.mean(axis=1)))
+    assert (low, high) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="at least two groups, given 1"):
+        jackknife_interval(0.0, np.ones(1))
 
 
 def test_intervals_cover_eighty_percent_of_independent_errors():
