@@ -40,6 +40,19 @@ def panel():
     return panel_of(random.normal(size=(240, 4)))
 
 
+def test_a_dynamic_factor_that_explodes_is_shrunk():
+    rng = np.random.default_rng(0)
+    months = np.arange(120)
+    bubble = 1.06 ** months[:, None] * rng.uniform(0.5, 1.5, size=4) / 100
+    inputs = bubble + rng.normal(size=(120, 4))
+    model = macro.fit_dynamic_factor(inputs, None)
+    assert np.abs(np.linalg.eigvals(model.transition)).max() == pytest.approx(0.99)
+    state, mean = model.start(inputs[None])
+    for _ in range(600):
+        state, mean = model.advance(state, mean)
+    assert np.abs(mean).max() < np.abs(inputs).max()
+
+
 @pytest.mark.parametrize("seasonal", [False, True])
 def test_levels_come_back(panel, seasonal):
     """The true inputs of the next months, taken back to levels, are the true levels."""
