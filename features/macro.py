@@ -359,9 +359,9 @@ def fit_dynamic_factor(
 ) -> StateSpace:
     """A dynamic factor model: each series is a multiple of a few factors, autoregressive of order
     two, plus an autoregressive rest of its own; by the EM algorithm (Bańbura and Modugno 2014), at
-    most so many ``iterations``. The algorithm does not ask for roots inside the unit circle: after a
-    crisis like that of 2020 a fit can explode, and its roots are then shrunk until the largest is
-    0.99.
+    most so many ``iterations``. The algorithm does not ask for roots inside the unit circle: with
+    a crisis like that of 2020 a fit can explode, and its roots are then shrunk until the largest
+    is 0.99.
     """
     model = DynamicFactorMQ(
         pd.DataFrame(inputs), factors=factors, factor_orders=2, standardize=False
