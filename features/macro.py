@@ -359,9 +359,8 @@ def fit_dynamic_factor(
 ) -> StateSpace:
     """A dynamic factor model: each series is a multiple of a few factors, autoregressive of order
     two, plus an autoregressive rest of its own; by the EM algorithm (Bańbura and Modugno 2014), at
-    most so many ``iterations``. The algorithm does not ask for roots inside the unit circle: with
-    a crisis like that of 2020 a fit can explode, and its roots are then shrunk until the largest
-    is 0.99.
+    most so many ``iterations``. Its residuals are the errors of its own forecasts, one month ahead
+    from the first year on: those of the library's filter can diverge where a panel is small.
     """
     model = DynamicFactorMQ(
         pd.DataFrame(inputs), factors=factors, factor_orders=2, standardize=False
@@ -369,13 +368,17 @@ def fit_dynamic_factor(
     with warnings.catch_warnings(action="ignore"):  # few iterations are meant
         fit = model.fit(maxiter=iterations, disp=0, tolerance=1e-4).filter_results
     design, transition = fit.design[..., 0], fit.transition[..., 0]
-    largest = np.abs(np.linalg.eigvals(transition)).max()
-    if largest >= 1:  # lags are states too: scaling the matrix scales all roots
-        transition = transition * (0.99 / largest)
     uncertain = fit.predicted_state_cov[..., -1]
     noise = design @ uncertain @ design.T + fit.obs_cov[..., 0]
     gain = uncertain @ design.T @ np.linalg.pinv(noise)
-    return StateSpace(design, transition, gain, fit.forecasts_error.T[12:])
+    found = StateSpace(design, transition, gain)
+    state, errors = found.start(inputs[None, :12])[0], []
+    mean = state[0] @ design.T
+    for month in inputs[12:]:
+        errors.append(month - mean[0])
+        state, mean = found.advance(state, month[None])
+    found.residuals = np.array(errors)
+    return found
 
 
 # ---- a network beside a linear part
