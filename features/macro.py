@@ -359,7 +359,8 @@ def fit_dynamic_factor(
 ) -> StateSpace:
     """A dynamic factor model: each series is a multiple of a few factors, autoregressive of order
     two, plus an autoregressive rest of its own; by the EM algorithm (Bańbura and Modugno 2014), at
-    most so many ``iterations``.
+    most so many ``iterations``. Its residuals are the errors of its own forecasts, one month ahead
+    from the first year on: those of the library's filter can diverge where a panel is small.
     """
     model = DynamicFactorMQ(
         pd.DataFrame(inputs), factors=factors, factor_orders=2, standardize=False
@@ -370,7 +371,14 @@ def fit_dynamic_factor(
     uncertain = fit.predicted_state_cov[..., -1]
     noise = design @ uncertain @ design.T + fit.obs_cov[..., 0]
     gain = uncertain @ design.T @ np.linalg.pinv(noise)
-    return StateSpace(design, transition, gain, fit.forecasts_error.T[12:])
+    found = StateSpace(design, transition, gain)
+    state, errors = found.start(inputs[None, :12])[0], []
+    mean = state[0] @ design.T
+    for month in inputs[12:]:
+        errors.append(month - mean[0])
+        state, mean = found.advance(state, month[None])
+    found.residuals = np.array(errors)
+    return found
 
 
 # ---- a network beside a linear part

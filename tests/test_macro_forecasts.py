@@ -40,6 +40,15 @@ def panel():
     return panel_of(random.normal(size=(240, 4)))
 
 
+def test_residuals_of_a_dynamic_factor_are_errors_of_its_forecasts():
+    inputs = np.random.default_rng(0).normal(size=(120, 4)).cumsum(axis=0) / 5
+    model = macro.fit_dynamic_factor(inputs, None)
+    assert model.residuals.shape == (108, 4)
+    for month in (12, 70, 119):
+        _, mean = model.start(inputs[None, :month])
+        np.testing.assert_allclose(model.residuals[month - 12], inputs[month] - mean[0])
+
+
 @pytest.mark.parametrize("seasonal", [False, True])
 def test_levels_come_back(panel, seasonal):
     """The true inputs of the next months, taken back to levels, are the true levels."""

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tools import hosted, lab, links, notebooks, site
-from tools.first_cell import TAGS, first_cell, repository
+from tools.first_cell import TAGS, first_cell, repository, write
 from tools.group import project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +113,20 @@ def test_first_cell_fetches_the_repository_where_it_is_hosted(sign, tmp_path, mo
     assert (home / "installed").exists()
     assert Path.cwd() == home / "rnn-for-trading" / "notebooks"
     assert Path(sys.path[0]) == home / "rnn-for-trading"
+
+
+def test_writing_the_first_cell_changes_only_what_lacks_it(tmp_path):
+    path = tmp_path / "a.ipynb"
+    parts = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=parts), path)
+    write(path)
+    notebook = nbformat.read(path, 4)
+    assert [cell.source for cell in notebook.cells] == ["# Title", first_cell(repository()), "1"]
+    notebook.cells[1].execution_count = 1
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    write(path)
+    assert path.read_bytes() == before
 
 
 def test_every_notebook_begins_with_the_first_cell():

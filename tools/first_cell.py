@@ -41,8 +41,12 @@ def first_cell(address):
 
 
 def write(path):
-    """Put the cell in front of all other code of the notebook at ``path``, once."""
+    """Put the cell in front of all other code of the notebook at ``path``, once; a notebook that
+    has it stays as it is.
+    """
     notebook = nbformat.read(path, 4)
+    if any(cell.source == first_cell(repository()) for cell in notebook.cells):
+        return
     cells = [cell for cell in notebook.cells if cell.get("id") != ID]
     code = [cell.cell_type == "code" for cell in cells].index(True)
     # above the heading of the set-up, below the introduction
