@@ -59,8 +59,8 @@ data: $(READY)  ## download every data set from its live source into local/ (pyt
 refresh: $(READY)  ## re-execute the notebooks in place on bundled data; update results/ and the README tables
 	$(BUNDLED) $(BIN)/python -m tools.notebooks refresh $(NB)
 
-full: $(READY)  ## run on local data (RNN_TRADING_DATA or local/) and keep the scores in results/full
-	$(BIN)/python -m tools.notebooks full $(NB)
+full: $(READY)  ## run on local data (RNN_TRADING_DATA or local/), keep the scores in results/full; PARAMETERS as above
+	$(BIN)/python -m tools.notebooks full $(NB) -- $(PARAMETERS)
 
 bench: $(READY)  ## timings, as ratios
 	$(BIN)/python -m tools.bench

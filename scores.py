@@ -198,6 +198,32 @@ def bootstrap_interval(
     return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
+def jackknife_interval(
+    value: float, without: np.ndarray, level: float = 0.95
+) -> tuple[float, float]:
+    """(low, high) around ``value`` from the spread of the same statistic with one group left out.
+
+    Groups are stretches of time, or companies: few, large and nearly independent. The interval has
+    Student's t quantiles with groups − 1 degrees of freedom (Tukey 1958; for stretches of time
+    Ibragimov and Müller 2010), and so stays honest where a bootstrap has too few blocks.
+
+    Args:
+        value: the statistic of all samples.
+        without: (groups,), the statistic without each group.
+        level: coverage of the interval.
+
+    Raises:
+        ValueError: fewer than two groups, or a value that is missing or infinite.
+    """
+    without = _finite(without)
+    groups = len(without)
+    if groups < 2:
+        raise ValueError(f"an interval needs at least two groups, given {groups}")
+    error = np.sqrt((groups - 1) * np.var(without))
+    reach = stats.t.ppf((1 + level) / 2, groups - 1) * error
+    return float(value - reach), float(value + reach)
+
+
 def diebold_mariano(
     actual: np.ndarray, first: np.ndarray, second: np.ndarray, horizon: int = 1, power: float = 2
 ) -> tuple[float, float]:
@@ -326,6 +352,12 @@ def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
     content = json.dumps(result, indent=1, allow_nan=False) + "\n"
     with whole_file(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
+
+
+def kept_scores(kind: str, notebook: str) -> list[dict]:
+    """The rows of ``results/<kind>/<notebook>.json`` ("bundled" or "full"); none without a file."""
+    path = ROOT / "results" / kind / f"{notebook}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["scores"] if path.is_file() else []
 
 
 def score_text(row: dict) -> str:

@@ -12,9 +12,11 @@ import math
 import os
 import sys
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,21 +54,22 @@ class Trainer:
 
     Compiling takes most of the time of a small model, so it is built and compiled once. ``build()``
     returns a compiled Keras model; ``start(seed)`` gives it the weights, the random state of
-    dropout and the optimizer of a new one.
+    dropout and the optimizer of a new one. Where ``build`` has arguments, they are given to both,
+    and may change fixed weights, never a shape.
     """
 
-    def __init__(self, build: Callable[[], keras.Model]):
+    def __init__(self, build: Callable[..., keras.Model], *arguments: object):
         self.build = build
-        self.model = build()
+        self.model = build(*arguments)
         self.model.optimizer.build(self.model.trainable_variables)
         self._optimizer = [
             keras.ops.convert_to_numpy(variable) for variable in self.model.optimizer.variables
         ]
 
-    def start(self, seed: int) -> keras.Model:
+    def start(self, seed: int, *arguments: object) -> keras.Model:
         """The model as if it had just been built after ``keras.utils.set_random_seed(seed)``."""
         keras.utils.set_random_seed(seed)
-        fresh = [*self.build().variables, *self._optimizer]
+        fresh = [*self.build(*arguments).variables, *self._optimizer]
         for variable, value in zip([*self.model.variables, *self.model.optimizer.variables], fresh):
             variable.assign(value)
         return self.model
@@ -91,6 +94,13 @@ def fit_over_seeds(
     return trainer.model, weights, kept
 
 
+def epochs_for(steps: int, samples: int, batch_size: int) -> tuple[int, int]:
+    """(epochs, gradient steps) in whole passes over ``samples``, about as many as ``steps``."""
+    each = -(-samples // batch_size)
+    epochs = max(1, round(steps / each))
+    return epochs, epochs * each
+
+
 def predict_over_seeds(
     model: keras.Model, weights: list, X: np.ndarray, batch_size: int = 2048
 ) -> np.ndarray:
@@ -100,6 +110,93 @@ def predict_over_seeds(
         model.set_weights(trained)
         predictions.append(model.predict(X, batch_size=batch_size, verbose=0).reshape(len(X)))
     return np.stack(predictions)
+
+
+class Job(NamedTuple):
+    """One training of many: its seed, the arguments of ``build``, and those of ``fit``."""
+
+    seed: int
+    build: tuple = ()
+    fit: tuple = ()
+
+
+def fit_jobs(
+    trainer: Trainer,
+    fit: Callable,
+    jobs: Iterable[Job],
+    data: object = None,
+    scheduler: str | None = None,
+) -> list[tuple[list, object]]:
+    """Many trainings of one model: in this process, or on a Dask cluster.
+
+    For each job the model of ``trainer.build(*job.build)`` is started from ``job.seed`` and trained
+    by ``fit(model, data, seed, *job.fit)``, which returns what to keep. The numbers are the same
+    either way, on machines of one kind. A cluster sees ``data`` once, trains one job a worker at a
+    time, and trains a job again if its worker has died.
+
+    Args:
+        trainer: holds the compiled model.
+        fit: a function that a cluster can be sent, as ``trainer.build`` must be: it reads nothing
+            but its arguments and what can be pickled.
+        jobs: the trainings, in the order of the result.
+        data: what all of them read.
+        scheduler: address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; by default that in
+            the variable RNN_TRADING_SCHEDULER, and without either this process.
+
+    Returns:
+        One (trained weights, what ``fit`` returned) a job.
+    """
+    address = scheduler or os.environ.get("RNN_TRADING_SCHEDULER")
+    if not address:
+        return [_fit_job(job, trainer, fit, data) for job in jobs]
+    from features.filings.common import dask_client, stream  # Dask takes a second to import
+
+    shared = trainer.build, fit, data, uuid.uuid4().hex
+    with dask_client(address) as client:
+        return list(stream(client, _fit_job_there, jobs, "trainings", None, shared))
+
+
+def _fit_job(job: Job, trainer: Trainer, fit: Callable, data: object) -> tuple[list, object]:
+    model = trainer.start(job.seed, *job.build)
+    kept = fit(model, data, job.seed, *job.fit)
+    return model.get_weights(), kept
+
+
+_TRAINERS = {}  # on a worker: the trainer of the last call of fit_jobs that it has seen
+
+
+def _fit_job_there(job: Job, shared: tuple) -> tuple[list, object]:
+    build, fit, data, call = shared
+    if call not in _TRAINERS:
+        _TRAINERS.clear()
+        _TRAINERS[call] = Trainer(build, *job.build)
+    return _fit_job(job, _TRAINERS[call], fit, data)
+
+
+def fixed_line(
+    inputs: keras.KerasTensor, weights: np.ndarray, intercept: float
+) -> keras.KerasTensor:
+    """A fitted regression as a layer that is not trained: (samples, n) -> (samples, 1)."""
+    line = keras.layers.Dense(1, trainable=False)
+    output = line(inputs)
+    line.set_weights([np.reshape(weights, (-1, 1)), np.reshape(intercept, 1)])
+    return output
+
+
+def outputs_over_seeds(
+    model: keras.Model, weights: list, inputs: dict, part: slice, batch_size: int = 4096
+) -> dict[str, np.ndarray]:
+    """Each output of a model with several, for a part of the samples: name -> (seeds, samples).
+
+    ``weights`` is a list over seeds; ``inputs`` as in ``WindowBatches``.
+    """
+    outputs = {name: [] for name in model.output_names}
+    batches = WindowBatches(inputs, rows=part, batch_size=batch_size)
+    for trained in weights:
+        model.set_weights(trained)
+        for name, values in model.predict(batches, verbose=0).items():
+            outputs[name].append(values[:, 0])
+    return {name: np.stack(values) for name, values in outputs.items()}
 
 
 def save_model(path: str | Path, model: keras.Model, **details) -> Path:
@@ -241,6 +338,45 @@ class WindowBatches(keras.utils.PyDataset):
         if self.targets is None:
             return (batch,)
         return batch, {name: values[rows] for name, values in self.targets.items()}
+
+
+class WeekBatches(WindowBatches):
+    """Batches of whole weeks: ``weeks`` of them, drawn at random, ``stocks`` from each.
+
+    For a loss that compares the stocks of one week: the samples of a week stand together, so that
+    ``keras.ops.reshape(y, (-1, stocks))`` has one row a week. Of a week with more stocks a random
+    selection is taken, other ones in every epoch; one with fewer has some of them twice.
+
+    Args:
+        inputs, targets, rows, seed, steps: as for ``WindowBatches``.
+        dates: (samples,), the week of each sample.
+    """
+
+    def __init__(
+        self,
+        inputs: dict,
+        targets: dict,
+        dates: np.ndarray,
+        rows: slice | np.ndarray,
+        weeks: int,
+        stocks: int,
+        seed: int,
+        steps: int,
+    ):
+        chosen = np.arange(len(dates))[rows]
+        starts = np.unique(np.asarray(dates)[chosen], return_index=True)[1]
+        self.members = np.split(chosen, starts[1:])
+        self.stocks = stocks
+        super().__init__(inputs, targets, chosen, weeks * stocks, seed, steps)
+
+    def _draw(self) -> None:
+        weeks = self.steps * self.batch_size // self.stocks
+        drawn = []
+        while len(drawn) < weeks:
+            for week in self.random.permutation(len(self.members)):
+                some = self.random.permutation(self.members[week])
+                drawn.append(np.resize(some, self.stocks))
+        self.order = np.concatenate(drawn[:weeks])
 
 
 @keras.saving.register_keras_serializable("rnn_trading")
@@ -398,8 +534,10 @@ def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
     """Probability that each of a list of strings is a positive review: (texts,).
 
     A text may be empty, or longer than any review; without a known word it is one unknown word.
-    Raises TypeError for anything but a string.
+    Raises TypeError for anything but a list of strings: the letters of one string are no texts.
     """
+    if isinstance(texts, str):
+        raise TypeError(f"needs a list of texts, given one: write [{texts[:30]!r}]")
     return model.predict([tokenize(text) for text in texts])
 
 

@@ -387,16 +387,17 @@ def say(text: str) -> None:
 def plot_learning_curves(
     histories: list | dict, metric: str = "loss", ax: plt.Axes | None = None
 ) -> plt.Axes:
-    """``metric`` by epoch of Keras Histories, in a list or in a dict by label: training dashed,
-    validation solid.
+    """``metric`` by epoch of Keras Histories (or of their dicts), in a list or in a dict by label:
+    training dashed, validation solid.
     """
     ax = ax or plt.subplots()[1]
     if not isinstance(histories, dict):
         histories = {f"run {number}": run for number, run in enumerate(histories)}
     for colour, (label, run) in zip(sns.color_palette(n_colors=len(histories)), histories.items()):
-        epochs = np.arange(1, len(run.history[metric]) + 1)
-        ax.plot(epochs, run.history[metric], "--", color=colour, alpha=0.6)
-        ax.plot(epochs, run.history[f"val_{metric}"], color=colour, label=label)
+        losses = getattr(run, "history", run)
+        epochs = np.arange(1, len(losses[metric]) + 1)
+        ax.plot(epochs, losses[metric], "--", color=colour, alpha=0.6)
+        ax.plot(epochs, losses[f"val_{metric}"], color=colour, label=label)
     ax.set(
         title="Learning curves: training dashed, validation solid", xlabel="epoch", ylabel=metric
     )
@@ -474,10 +475,12 @@ def plot_rolling_ic(ic: pd.Series, window: int, ax: plt.Axes | None = None) -> p
     """Rolling mean over ``window`` dates of an information coefficient by date, and its mean over
     all dates.
 
-    Where there are fewer dates than ``window``, the mean is over those that there are.
+    Where there are fewer dates than twice ``window``, the mean is over a quarter of them, so that
+    there is a line to be seen.
     """
     ax = ax or plt.subplots()[1]
-    window = min(window, len(ic))
+    if len(ic) < 2 * window:
+        window = max(1, len(ic) // 4)
     ax.plot(ic.rolling(window).mean(), color=FAMILIES["network"])
     ax.axhline(0, color="black", lw=0.8)
     ax.axhline(ic.mean(), color=FAMILIES["baseline"], ls="--", label=f"mean {ic.mean():.3f}")

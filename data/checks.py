@@ -20,6 +20,13 @@ COMPACT = re.compile(r"(?:19|20)\d{6}")  # 20180102
 PRICES = ["open", "high", "low", "close"]
 ROUNDING = 1e-3  # relative: vendors round each of the four prices for itself
 WORDS = {"positive": 1, "pos": 1, "negative": 0, "neg": 0}
+SHORT = 150  # words; a section that says something is longer
+ELSEWHERE = re.compile(
+    r"incorporated\s+(?:herein\s+|into\s+\w+\s+)?by\s+(?:this\s+)?reference"
+    r"|\bsee\s+(?:the\s+)?(?:pages?|exhibit)\b|\b(?:on|through)\s+pages?\s+[\dA-Z]"
+    r"|\bexhibit\s+13\b",
+    re.IGNORECASE,
+)
 WRITE_ISO = "needs dates written as YYYY-MM-DD"
 
 
@@ -163,6 +170,19 @@ def thin_days(panel: pd.DataFrame) -> pd.Series:
     return there.sum(axis=1) < 0.5 * listed.sum(axis=1)
 
 
+def uneven_stocks(panel: pd.DataFrame, share: float = 0.03) -> pd.Series:
+    """Share of days without a price, from its first to its last, of each stock that lacks more than
+    ``share``.
+
+    ``panel`` is days × tickers; days that are thin for all (``thin_days``) do not count. Public
+    holidays of another country are about 4 % of the days.
+    """
+    there = panel.notna()[~thin_days(panel)]
+    listed = there.cummax() & there[::-1].cummax()[::-1]
+    lacking = (listed & ~there).sum() / listed.sum()
+    return lacking[lacking > share]
+
+
 def as_tickers(values: Sequence, what: str = "ticker") -> pd.Series:
     """Tickers as text, also where they were numbers (0700 has to be text from the start to keep its
     zero).
@@ -229,6 +249,13 @@ def check_texts(values: Sequence, what: str = "text") -> pd.Series:
         found = "nothing" if pd.isna(series[row]) else repr(series[row])
         raise ContractError(f"row {row + 1} has {found} as {what}; needs a text in each row")
     return series.astype("str")
+
+
+def only_refers(text: str) -> bool:
+    """Whether a section of a filing holds no more than the place where its text stands: a page of
+    the annual report, an exhibit.
+    """
+    return len(text.split()) < SHORT and bool(ELSEWHERE.search(text))
 
 
 def as_labels(values: Sequence) -> pd.Series:

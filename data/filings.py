@@ -4,13 +4,15 @@ wording.
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data import synthetic
 from data.catalog import DATASETS, record
-from data.checks import ContractError, as_days, as_tickers
+from data.checks import SHORT, ContractError, as_days, as_tickers, only_refers
 from data.files import whole_file
 from data.prices import load_stock_prices
 from data.source import ROOT, damaged, local_file
@@ -34,16 +36,10 @@ def load_filings(text=True):
     dataset, columns = DATASETS["filings"], COLUMNS if text else COLUMNS[:-1]
     if path := local_file(*dataset.files):
         filings = _read_local(path, columns)
+        _tell_references(filings, path)
         filings = filings.sort_values(["date_filed", "ticker"], kind="stable", ignore_index=True)
-        return record(
-            filings,
-            "filings",
-            "local",
-            path.name,
-            dataset.live_licence,
-            path,
-            filings["date_filed"],
-        )
+        days, licence = filings["date_filed"], dataset.live_licence
+        return record(filings, "filings", "local", path.name, licence, path, days)
     filings, _ = synthetic_filings()
     origin = "data.synthetic.synthetic_filings"
     return record(
@@ -85,8 +81,8 @@ def _in_our_form(filings):
         item=as_tickers(filings["item"], "item").to_numpy(),
     )
     if "text" in filings:
-        no_text = ~filings["text"].map(lambda text: text is None or isinstance(text, str))
-        no_text &= filings["text"].notna()
+        texts = filings["text"].astype(object)
+        no_text = texts.notna() & ~texts.map(lambda text: isinstance(text, str)).astype(bool)
         if no_text.any():
             row = int(no_text.to_numpy().argmax())
             found = str(filings["text"].iloc[row])[:40]
@@ -94,12 +90,36 @@ def _in_our_form(filings):
     return filings
 
 
+def _tell_references(filings, path):
+    """Say how many sections only name the page where their text stands; the file is read as a
+    stream.
+    """
+    places, start = [], 0
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=500, columns=["text"]):
+        try:
+            texts = batch.column("text").cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise damaged(path, f"a text is none ({error})", "filings") from error
+        short = pc.less(pc.utf8_length(texts), 20 * SHORT).fill_null(False)
+        for row in np.flatnonzero(short.to_numpy(zero_copy_only=False)):
+            if only_refers(texts[int(row)].as_py()):
+                places.append(start + int(row))
+        start += len(batch)
+    if places:
+        first = filings.iloc[places[0]]
+        print(
+            f"{path.name}: {len(places):,} of {len(filings):,} sections only refer to another "
+            f"page or document, the first is item {first['item']} of {first['ticker']}, "
+            f"{first['date_filed']:%Y-%m-%d}"
+        )
+
+
 def filings_file():
     """The Parquet file behind ``load_filings``, to be read as a stream; the synthetic one is
-        written to ``build/``.
+    written to ``build/``.
 
-        A local file whose dates or tickers are in another form than ours is copied to ``build/``,
-    in our form.
+    A local file whose dates or tickers are in another form than ours is copied to ``build/``, in
+    our form.
     """
     if path := local_file(*DATASETS["filings"].files):
         light = _read_local(path, COLUMNS[:-1])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS, record
+from data.checks import ContractError, as_days
 from data.source import damaged, local_file, sha256
 
 BUNDLED = Path(__file__).with_name("macro.csv")
@@ -229,12 +230,13 @@ def _read(path, columns=None):
             path, f"needs the columns observation_date, {', '.join(columns)}, has {found}", "macro"
         )
     try:
-        index = pd.to_datetime(table[date].to_numpy(), format="%Y-%m-%d")
-        numbers = table[columns].set_index(index).astype("float64")
+        numbers = table[columns].set_index(as_days(table[date])).astype("float64")
+    except ContractError as error:
+        raise damaged(path, str(error), "macro") from error
     except (ValueError, TypeError) as error:
         raise damaged(
             path,
-            f"dates and values must be plain ISO dates and numbers ({str(error).splitlines()[0]})",
+            f"values must be numbers ({str(error).splitlines()[0]})",
             "macro",
         ) from error
     _check(path, numbers)
@@ -245,8 +247,8 @@ def _check(path, numbers):
     index = numbers.index
     if len(index) == 0:
         raise damaged(path, "has no rows", "macro")
-    if index.hasnans or not (index.is_monotonic_increasing and index.is_unique):
-        raise damaged(path, "dates must be sorted and unique, without empty ones", "macro")
+    if not (index.is_monotonic_increasing and index.is_unique):
+        raise damaged(path, "dates must be sorted and unique", "macro")
     if (index.day != 1).any():
         raise damaged(
             path,

@@ -1,9 +1,17 @@
 """Daily prices of a panel of stocks."""
 
+import zlib
 from pathlib import Path
 
 from data.catalog import DATASETS, record
-from data.checks import ContractError, as_days, as_tickers, impossible_prices, thin_days
+from data.checks import (
+    ContractError,
+    as_days,
+    as_tickers,
+    impossible_prices,
+    thin_days,
+    uneven_stocks,
+)
 from data.source import DataError, damaged, local_file
 from data.tables import long_rows, read_any
 
@@ -26,7 +34,7 @@ def load_stock_prices(field="adj_close"):
     if path := local_file(*dataset.files):
         panel = _read_local(path, field)
         record(panel, "prices", "local", path.name, "your own copy", path, panel.index)
-        _tell_thin_days(panel, path)
+        _tell_gaps(panel, path)
         return panel
     if field != "adj_close":
         raise DataError(
@@ -49,8 +57,10 @@ def load_stock_prices(field="adj_close"):
     )
 
 
-def _tell_thin_days(panel, path):
-    """Say which days only a few stocks know: one foreign calendar takes windows from everyone."""
+def _tell_gaps(panel, path):
+    """Say which days only a few stocks know, and which stocks lack many days: one foreign calendar
+    takes windows from everyone.
+    """
     thin = thin_days(panel)
     if thin.any():
         day = thin.idxmax()
@@ -59,6 +69,15 @@ def _tell_thin_days(panel, path):
             f"{path.name}: on {thin.sum():,} of {len(thin):,} days fewer than half of the stocks "
             f"have a price, the first is {day:%Y-%m-%d} (only {traded}): another calendar? No "
             "window can span such a day"
+        )
+    uneven = uneven_stocks(panel).sort_values(ascending=False)
+    if len(uneven):
+        named = [f"{ticker} ({share:.0%})" for ticker, share in uneven[:5].items()]
+        more = f" and {len(uneven) - 5:,} more" if len(uneven) > 5 else ""
+        print(
+            f"{path.name}: without a price on many days of their history: "
+            f"{', '.join(named)}{more}: "
+            "another calendar? A window of days over one of these is lost"
         )
 
 
@@ -75,7 +94,7 @@ def _read_local(path, field):
         raise damaged(
             path, f"needs the columns symbol, date, {field}: {error}", "prices"
         ) from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zlib.error) as error:
         raise damaged(
             path, f"needs the columns symbol, date and, of numbers, {field} ({error})", "prices"
         ) from error

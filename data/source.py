@@ -91,7 +91,8 @@ def check_in_use(source, files, made, command, bundled=None):
 
 def damaged(path, problem, name):
     """The error for a local file that cannot be used."""
+    sentence = " ".join(str(problem).split())  # those of libraries have line breaks
     return DataError(
-        f"{path}: {problem}; repair the file, or fetch it again with: python -m data download "
+        f"{path}: {sentence}; repair the file, or fetch it again with: python -m data download "
         f"{name}"
     )

@@ -1,5 +1,6 @@
 """Daily prices of the S&P 500 index."""
 
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -63,13 +64,15 @@ def _read_local(path):
     dates, columns = ("observation_date", ["SP500"]) if from_fred else ("date", COLUMNS)
     try:
         table = pd.read_csv(path, dtype={0: str}, na_values=".", encoding="utf-8-sig")
-        if not from_fred:
+        if from_fred:
+            table = table.rename(columns={"DATE": dates})  # as FRED wrote it before 2025
+        else:
             table = plain_columns(table)
         values = table[columns].astype("float64")
         days = daily_index(table[dates])
     except ContractError as error:
         raise damaged(path, str(error), "sp500") from error
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zlib.error) as error:
         raise damaged(
             path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500"
         ) from error

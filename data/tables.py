@@ -9,7 +9,7 @@ import pandas as pd
 from data.checks import ContractError
 
 SYMBOL = ("symbol", "ticker", "name")
-DAY = ("date", "datetime", "timestamp")
+DAY = ("date", "datetime", "timestamp", "unnamed:_0")  # pandas' name for an index without one
 FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
 
 
@@ -60,7 +60,7 @@ def long_rows(frame: pd.DataFrame, field: str) -> pd.DataFrame:
     """
     if isinstance(frame.columns, pd.MultiIndex):
         return _melt(_level_of(frame, field), field)
-    if isinstance(frame.index, pd.DatetimeIndex) or frame.index.name is not None:
+    if isinstance(frame.index, pd.DatetimeIndex) or any(frame.index.names):
         frame = frame.reset_index()
     names = {_plain(name): name for name in frame.columns}
     day = next((names[name] for name in DAY if name in names), None)

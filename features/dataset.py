@@ -241,30 +241,36 @@ def save_windows(name, windows, features, source, **details):
     return _write(name, columns, {"windows": json.dumps(record)})
 
 
-def load_windows(name):
+def load_windows(name, features=None):
     """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one
     line.
 
+    ``features`` names those that are read, by default all; the others need no memory.
+
     ``windows`` is a utils.Windows whose ``y`` is the raw forward return; ``details`` is a DataFrame
-    with one row a
-    sample in the same order: ``ticker``, ``input_end``, ``target_date``, ``forward_return`` and the
-    other columns of the file. ``details.attrs`` holds "source" and "features" (the names of the
-    last axis of ``windows.X``).
+    with one row a sample in the same order: ``ticker``, ``input_end``, ``target_date``,
+    ``forward_return`` and the other columns of the file. ``details.attrs`` holds "source" and
+    "features" (the names of the last axis of ``windows.X``).
 
     Raises DataError if the file is absent or damaged, or was made from other prices than those in
     use now: from local ones where the bundled ones are used, the other way round, or from another
     local file.
     """
-    table, record = _read(name, "windows")
-    source, features = Source(record["source"]), record["features"]
-    columns = [table[feature].combine_chunks() for feature in features]
-    steps = columns[0].type.list_size
-    values = [column.flatten().to_numpy().reshape(-1, steps) for column in columns]
-    details = table.drop_columns(features).to_pandas()
+    table, record = _read(name, "windows", without="features")
+    source = Source(record["source"])
+    features = list(features or record["features"])
+    details = table.to_pandas()
     print(source)
     details.attrs = {"source": source, "features": features}
+    X = None
+    for number, feature in enumerate(features):  # one after the other: half the memory
+        column = pq.read_table(FOLDER / f"{name}.parquet", columns=[feature])[feature]
+        values = column.combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+        if X is None:
+            X = np.empty((*values.shape, len(features)), dtype="float32")
+        X[:, :, number] = values
     windows = Windows(
-        X=np.stack(values, axis=-1),
+        X=X,
         y=details["forward_return"].to_numpy(),
         input_end=details["input_end"].to_numpy(),
         target_date=details["target_date"].to_numpy(),
@@ -282,9 +288,9 @@ def _write(name, columns, metadata):
     return path
 
 
-def _read(name, kind):
+def _read(name, kind, without=None):
     """(table, record) of a file in FOLDER, or DataError where it is absent, damaged, or made from
-    other prices.
+    other prices; the columns that the record lists under ``without`` are left out.
     """
     path = FOLDER / f"{name}.parquet"
     command = "make notebooks NB=02"
@@ -293,9 +299,11 @@ def _read(name, kind):
             f"{path.relative_to(ROOT)} is not there: notebook 02 writes it, run: {command}"
         )
     try:
-        table = pq.read_table(path)
-        record = json.loads(table.schema.metadata[kind.encode()])
+        schema = pq.read_schema(path)
+        record = json.loads(schema.metadata[kind.encode()])
         source = Source(record["source"])
+        left_out = record[without] if without else []
+        table = pq.read_table(path, columns=[c for c in schema.names if c not in left_out])
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}"

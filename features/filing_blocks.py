@@ -101,42 +101,32 @@ def word_vectors(
     pieces = [text[first : first + 5000] for text in texts for first in range(0, len(text), 5000)]
     options = dict(vector_size=width, window=5, min_count=5, sg=1, negative=5)
     fitted = Word2Vec(pieces, epochs=epochs, seed=seed, workers=1, **options).wv
-    generator = np.random.default_rng(seed)
-    vectors = generator.normal(0, noise, (size, width)).astype("float32")
+    vectors = random_vectors(size, width, noise, seed)
     known = [number for number in range(UNKNOWN, size) if str(number) in fitted]
     if known:
         learned = np.stack([fitted[str(number)] for number in known])
         vectors[known] += learned / np.linalg.norm(learned, axis=1).mean()
+    return vectors
+
+
+def random_vectors(size: int, width: int = 48, noise: float = 0.05, seed: int = 0) -> np.ndarray:
+    """Vectors of ``size`` ids to start an embedding with where there is no text to learn from.
+
+    Returns float32, (``size``, ``width``); padding is zero.
+    """
+    vectors = np.random.default_rng(seed).normal(0, noise, (size, width)).astype("float32")
     vectors[PAD] = 0
     return vectors
 
 
-def blocks_of_ids(
-    sequences: Sequence[np.ndarray], block: int = 128, blocks: int = 64
-) -> np.ndarray:
-    """Each section as blocks of ``block`` ids in their order, at most ``blocks`` spread over it.
-
-    Padding stands at the end, of the last block and of the section: a mask that begins with empty
-    steps stops a GRU on a GPU. Returns int32, (samples, steps, ``block``), with as many steps as
-    the longest section needs. Raises ValueError for a size below 1.
-    """
-    if min(block, blocks) < 1:
-        raise ValueError(f"sizes must be at least 1, given {block} and {blocks}")
-    sizes = np.array([max(1, -(-len(ids) // block)) for ids in sequences], dtype=int)
-    steps = int(min(blocks, sizes.max(initial=1)))
-    padded = np.full((len(sequences), steps, block), PAD, dtype="int32")
-    for row, sequence in enumerate(sequences):
-        chosen = np.linspace(0, sizes[row] - 1, min(sizes[row], steps)).astype(int)
-        for step, number in enumerate(chosen):
-            part = sequence[number * block : (number + 1) * block]
-            padded[row, step, : len(part)] = part
-    return padded
-
-
-def sentence_blocks(texts: Sequence[Sequence[str]], vocabulary: Vocabulary) -> np.ndarray:
+def sentence_blocks(
+    texts: Sequence[Sequence[str]], vocabulary: Vocabulary
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Texts, each a list of sentences, with a sentence as a block; padding stands at the end.
 
-    Returns int32, (texts, sentences of the longest text, words of the longest sentence).
+    Returns (ids, weights, length): int32 and float32, each (texts, sentences of the longest text,
+    words of the longest sentence), where the weights of a sentence are equal and of length one, and
+    the standardised logarithm of the number of words, float32, (texts, 1).
     """
     sentences = [[vocabulary.encode([tokenize(part)])[0] for part in text] for text in texts]
     steps = max(len(text) for text in sentences)
@@ -145,4 +135,8 @@ def sentence_blocks(texts: Sequence[Sequence[str]], vocabulary: Vocabulary) -> n
     for row, text in enumerate(sentences):
         for step, ids in enumerate(text):
             padded[row, step, : len(ids)] = ids
-    return padded
+    filled = (padded != PAD).astype("float32")
+    weights = filled / np.sqrt(np.maximum(filled.sum(axis=-1, keepdims=True), 1))
+    length = np.log(filled.sum(axis=(1, 2)))[:, None]
+    length = (length - length.mean()) / max(length.std(), 1e-9)
+    return padded, weights, length.astype("float32")

@@ -5,8 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.linear_model import Ridge
 
 from data.synthetic import BAD, GOOD
+
+# A short list of our own; that of Loughran and McDonald (2011) may not be passed on.
+RISK_WORDS = (
+    "adverse adversely bankruptcy claims covenants decline declines default defaults delay "
+    "dilution disruption downgrade failure fluctuate fluctuations impairment inability "
+    "indebtedness insolvency litigation loss losses negative negatively refinancing restatement "
+    "shortage terminated termination uncertain uncertainties uncertainty unfavorable volatile "
+    "volatility weakened writedowns"
+).split()
 
 
 def sentences_of(sequence: np.ndarray, lengths: np.ndarray) -> set[bytes]:
@@ -123,20 +133,78 @@ def permutation_test(
     p value, one-sided, is the share of permutations that do as well: its level is exact with any
     number of months, where a bootstrap of a dozen months misses it.
     """
-    outcome = np.asarray(outcome)
-    value = judge("return", outcome, predicted, filed)
-    chance = np.zeros(draws)
-    for seed in range(draws):
-        shuffled = shuffle_within_months(outcome, filed, seed)
-        chance[seed] = judge("return", shuffled, predicted, filed)
+    frame = pd.DataFrame({"outcome": np.asarray(outcome), "predicted": np.asarray(predicted)})
+    value = judge("return", frame["outcome"], frame["predicted"], filed)
+    months = pd.DatetimeIndex(filed).to_period(PERIODS["return"])
+    ranks = frame.groupby(months).rank()
+    generator, chance, counted = np.random.default_rng(0), np.zeros(draws), 0
+    for rows in ranks.groupby(months).indices.values():
+        first, second = (ranks.to_numpy()[rows] - (len(rows) + 1) / 2).T  # centred
+        scale = np.sqrt((first**2).sum() * (second**2).sum())
+        if scale > 0:
+            shuffled = generator.permuted(np.tile(first, (draws, 1)), axis=1)
+            chance += len(rows) * (shuffled @ second) / scale
+            counted += len(rows)
+    chance /= max(counted, 1)
     p_value = (1 + np.sum(chance >= value)) / (1 + draws)
     return value, float(np.quantile(chance, 0.95)), float(p_value)
 
 
+def share_of_words(
+    sequences: Sequence[np.ndarray], vocabulary: Sequence[str], words: Sequence[str]
+) -> np.ndarray:
+    """How many of ``words`` there are in each sequence, for each of its ids: (samples,).
+
+    A phrase, whose words an underscore joins, counts each of its words.
+    """
+    wanted, found = set(words), np.zeros(len(vocabulary))
+    for position, token in enumerate(vocabulary):
+        found[position] = sum(word in wanted for word in token.split("_"))
+    return np.array([found[ids].mean() for ids in sequences])
+
+
 def tone_of(sequences: Sequence[np.ndarray], vocabulary: Sequence[str]) -> np.ndarray:
     """Favourable less unfavourable words, as a share of all, of each sequence: (samples,)."""
-    sign = np.zeros(len(vocabulary))
-    for position, token in enumerate(vocabulary):
-        words = token.split("_")
-        sign[position] = sum(word in GOOD for word in words) - sum(word in BAD for word in words)
-    return np.array([sign[ids].mean() for ids in sequences])
+    good = share_of_words(sequences, vocabulary, GOOD)
+    return good - share_of_words(sequences, vocabulary, BAD)
+
+
+def forecast_held_out(
+    words: object, y: np.ndarray, company: pd.Series, train: slice, penalty: float, folds: int = 5
+) -> np.ndarray:
+    """Ridge forecasts of y, (samples,), each by a model that never saw the filing's company.
+
+    ``words`` is a matrix (samples, words), ``train`` the slice of the training samples. The
+    companies are divided into ``folds`` at random; a model is fitted on the training samples of
+    the others. Raises ValueError for fewer companies than folds.
+    """
+    code, names = pd.factorize(np.asarray(company), sort=True)
+    if len(names) < folds or folds < 2:
+        raise ValueError(f"needs 2 folds and a company for each, given {folds} and {len(names)}")
+    fold = np.random.default_rng(0).permutation(np.arange(len(names)) % folds)[code]
+    rows = np.arange(len(y))[train]
+    predicted = np.zeros(len(y))
+    for number in range(folds):
+        others = rows[fold[rows] != number]
+        model = Ridge(penalty).fit(words[others], y[others])
+        predicted[fold == number] = model.predict(words[fold == number])
+    return predicted
+
+
+LEAST = {"train": 50, "validation": 10, "test": 10}  # filings with both targets
+
+
+def check_parts(filed: pd.Series, split: object) -> None:
+    """Raises ValueError where a part of a ``utils.Split`` has too few filings to learn or judge.
+
+    ``filed`` holds the dates of the filings that have a target, (samples,).
+    """
+    found = {name: len(filed[part]) for name, part in split._asdict().items()}
+    short = [name for name in LEAST if found[name] < LEAST[name]]
+    if short:
+        needed = ", ".join(f"{count} in {name}" for name, count in LEAST.items())
+        given = ", ".join(f"{count} in {name}" for name, count in found.items())
+        raise ValueError(
+            f"needs at least {needed}, each with prices around it, given {given}: fetch more with "
+            "python -m data download filings"
+        )

@@ -5,15 +5,21 @@ the same for all of them. Scaled inputs are arrays (months, series); the kinds o
 of ``data.macro``.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from arch.bootstrap import MCS
 from scipy.special import expit
 from scipy.stats import t
 from sklearn.linear_model import RidgeCV
 from statsmodels.tsa.api import VAR
+from statsmodels.tsa.statespace.dynamic_factor_mq import DynamicFactorMQ
+from threadpoolctl import threadpool_limits
+
+from scores import score_row
 
 ALPHAS = tuple(
     10.0 ** np.arange(0, 4.5, 0.5)
@@ -297,6 +303,81 @@ def fit_factors(
     return Linear(weights, constant).with_residuals(inputs, parameters)
 
 
+def fit_combined(
+    inputs: np.ndarray, scale: Scale, fits: Sequence[Callable], shares: np.ndarray
+) -> Linear:
+    """Each series is forecast by a weighted mean of linear models.
+
+    ``fits`` are functions such as those above; ``shares`` (models, series) are their weights, which
+    sum to one over the models. Raises ValueError where they do not.
+    """
+    shares = np.asarray(shares, dtype="float64")
+    if not np.allclose(shares.sum(axis=0), 1):
+        raise ValueError(f"shares must sum to one for each series, given {shares.sum(axis=0)}")
+    models = [fit(inputs, scale) for fit in fits]
+    lags = max(len(model.weights) for model in models)
+    known = min(len(model.residuals) for model in models)
+    weights, constant, residuals = 0, 0, 0
+    for model, share in zip(models, shares):
+        older = np.zeros((lags - len(model.weights), *model.weights.shape[1:]))
+        weights = weights + share * np.concatenate([older, model.weights])
+        constant = constant + share * model.constant
+        residuals = residuals + share * model.residuals[-known:]
+    return Linear(weights, constant, residuals)
+
+
+@dataclass
+class StateSpace:
+    """Next month from a state that the months before have moved (Kalman 1960, in its steady state).
+
+    ``design`` (series, states), ``transition`` (states, states), ``gain`` (states, series).
+    ``residuals`` (months, series): errors on the months it was fitted on.
+    """
+
+    design: np.ndarray
+    transition: np.ndarray
+    gain: np.ndarray
+    residuals: np.ndarray | None = None
+
+    def start(self, past: np.ndarray) -> tuple[list, np.ndarray]:
+        """State after the months ``past`` (samples, months, series), and the mean of the next
+        (samples, series)."""
+        state = [np.zeros((len(past), len(self.transition)))]
+        for month in range(past.shape[1]):
+            state, mean = self.advance(state, past[:, month])
+        return state, mean
+
+    def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
+        """State and mean after one more month (samples, series)."""
+        surprise = value - state[0] @ self.design.T
+        moved = (state[0] + surprise @ self.gain.T) @ self.transition.T
+        return [moved], moved @ self.design.T
+
+
+def fit_dynamic_factor(
+    inputs: np.ndarray, scale: Scale, factors: int = 1, iterations: int = 30
+) -> StateSpace:
+    """A dynamic factor model: each series is a multiple of a few factors, autoregressive of order
+    two, plus an autoregressive rest of its own; by the EM algorithm (Bańbura and Modugno 2014), at
+    most so many ``iterations``. The algorithm does not ask for roots inside the unit circle: after a
+    crisis like that of 2020 a fit can explode, and its roots are then shrunk until the largest is
+    0.99.
+    """
+    model = DynamicFactorMQ(
+        pd.DataFrame(inputs), factors=factors, factor_orders=2, standardize=False
+    )
+    with warnings.catch_warnings(action="ignore"):  # few iterations are meant
+        fit = model.fit(maxiter=iterations, disp=0, tolerance=1e-4).filter_results
+    design, transition = fit.design[..., 0], fit.transition[..., 0]
+    largest = np.abs(np.linalg.eigvals(transition)).max()
+    if largest >= 1:  # lags are states too: scaling the matrix scales all roots
+        transition = transition * (0.99 / largest)
+    uncertain = fit.predicted_state_cov[..., -1]
+    noise = design @ uncertain @ design.T + fit.obs_cov[..., 0]
+    gain = uncertain @ design.T @ np.linalg.pinv(noise)
+    return StateSpace(design, transition, gain, fit.forecasts_error.T[12:])
+
+
 # ---- a network beside a linear part
 
 
@@ -408,6 +489,23 @@ def left_over(inputs: np.ndarray, linear: Linear) -> np.ndarray:
     return rest
 
 
+def cross_fitted(
+    inputs: np.ndarray, scale: Scale, fit: Callable, parts: list[np.ndarray]
+) -> np.ndarray:
+    """(months, series): what a linear model leaves of months that it was not fitted on.
+
+    For each of ``parts`` (positions of consecutive months) the model is fitted on all others. On
+    the months of its own fit a model with many parameters leaves too little, and a network that
+    learns from that learns the wrong thing.
+    """
+    rest = np.full(inputs.shape, np.nan)
+    with threadpool_limits(1):  # small problems: more threads wait for each other
+        for part in parts:
+            linear = fit(np.delete(inputs, part, axis=0), scale)
+            rest[part] = left_over(inputs, linear)[part]
+    return rest
+
+
 def draw_sequences(
     inputs: np.ndarray, rest: np.ndarray, months: int, count: int, seed: int
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -487,9 +585,10 @@ def rolling_paths(
     every: int = 12,
     history: int = 24,
     seasonal: bool = False,
+    series: int | None = None,
 ) -> np.ndarray:
     """Paths simulated in each of ``dates``: (dates, paths, months, series), in the units of
-    ``levels``.
+    ``levels``. Of the series the first ``series`` are kept, by default all.
 
     ``fit(inputs, scale)`` returns a forecaster; it is called anew every so many dates with the
     months up to the first of them. What a forecast starts from are the last ``history`` months up
@@ -500,11 +599,13 @@ def rolling_paths(
         block = dates[first : first + every]
         known = panel[: block[0]]
         scale = fit_scale(known, kinds, seasonal)
-        forecaster = fit(scale.inputs(known), scale)
         pasts = [panel[:date].iloc[-history - 1 :] for date in block]
         past = np.stack([scale.inputs(rows) for rows in pasts])
-        simulated = simulate(forecaster, past, months, paths, seed=first)
-        blocks += [scale.paths(rows, path) for rows, path in zip(pasts, simulated)]
+        with threadpool_limits(1):  # small problems: more threads wait for each other
+            forecaster = fit(scale.inputs(known), scale)
+            simulated = simulate(forecaster, past, months, paths, seed=first)
+        for rows, path in zip(pasts, simulated):
+            blocks.append(scale.paths(rows, path)[..., :series])
     return np.stack(blocks)
 
 
@@ -541,8 +642,91 @@ def covered(actual: np.ndarray, paths: np.ndarray, level: float = 0.8) -> np.nda
     return (actual >= low) & (actual <= high)
 
 
-def block_interval(values: np.ndarray, block: int = 12, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean of ``values`` (dates,) that are alike from date to date.
+def measures(truth: np.ndarray, paths: np.ndarray) -> dict[str, np.ndarray]:
+    """Distance of the median from the truth ("mae"), CRPS and whether the 80 % band held the truth
+    ("coverage"): each (dates, months, series); ``paths`` (dates, paths, months, series).
+    """
+    return {
+        "mae": np.abs(np.median(paths, axis=1) - truth),
+        "crps": crps(truth, paths),
+        "coverage": covered(truth, paths).astype("float64"),
+    }
+
+
+def first_months(errors: np.ndarray, months: int = 3) -> np.ndarray:
+    """Mean over dates and the first months of errors (dates, months, series): (series,)."""
+    return errors[:, :months].mean(axis=(0, 1))
+
+
+def mean_table(
+    measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], metric: str = "mae"
+) -> pd.DataFrame:
+    """Mean over dates by model: a line a model, a column a series and number of months ahead."""
+    rows = {}
+    for model, values in measured.items():
+        means = values[metric].mean(axis=0)
+        rows[model] = means[np.array(ahead) - 1].T.ravel()
+    columns = pd.MultiIndex.from_product([names, [f"{months} m" for months in ahead]])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def score_rows(
+    measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], base: str
+) -> list[dict]:
+    """Rows of scores of all models, with t-intervals over years: the MAE of the first three months
+    less that of the model ``base``, then MAE, CRPS and coverage by months ahead.
+    """
+    limits = {"mae": (0, np.inf), "crps": (0, np.inf), "coverage": (0, 1)}
+    rows = []
+    for place, name in enumerate(names):
+        for model, values in measured.items():
+            less = (values["mae"] - measured[base]["mae"])[:, :3, place].mean(axis=1)
+            if model != base:
+                task, interval = f"{name}_1_to_3_months", block_interval(less)
+                rows.append(
+                    score_row(task, model, "mae_less_var", less.mean(), interval, len(less))
+                )
+            for months in ahead:
+                for metric, bounds in limits.items():
+                    column = values[metric][:, months - 1, place]
+                    interval = block_interval(column, limits=bounds)
+                    task, mean = f"{name}_{months}_months", column.mean()
+                    rows.append(score_row(task, model, metric, mean, interval, len(column)))
+    return rows
+
+
+def confidence_sets(
+    measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], metric: str = "crps"
+) -> pd.DataFrame:
+    """p values in the model confidence set (Hansen, Lunde and Nason 2011): a line a model, a column
+    a series and months ahead. A model below 0.10 is not in the 90 % set. Blocks of twelve
+    dates. Models with the same losses
+    count once.
+    """
+    columns = {}
+    for place, name in enumerate(names):
+        for months in ahead:
+            losses = {
+                model: values[metric][:, months - 1, place] for model, values in measured.items()
+            }
+            table = pd.DataFrame(losses)
+            twins = {model: table.T.eq(table[model]).all(axis=1).idxmax() for model in table}
+            different = table[list(dict.fromkeys(twins.values()))]
+            test = MCS(different, size=0.1, block_size=12, reps=500, seed=0)
+            test.compute()
+            found = test.pvalues["Pvalue"]
+            columns[name, f"{months} m"] = pd.Series(twins).map(found)
+    return pd.DataFrame(columns).reindex(list(measured))
+
+
+def block_interval(
+    values: np.ndarray,
+    block: int = 12,
+    level: float = 0.95,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> tuple[float, float]:
+    """Interval of the mean of ``values`` (dates,) that are alike from date to date; a mean that
+    cannot lie outside ``limits``, such as 0 and 1 for a share, has no interval outside them.
 
     A t-interval over the means of consecutive blocks, the last ones counted from the end; with
     eight blocks it covers what it should where a bootstrap does not (tested by simulation;
@@ -553,4 +737,5 @@ def block_interval(values: np.ndarray, block: int = 12, level: float = 0.95) -> 
         raise ValueError(f"needs two blocks of {block}, given {len(values)} values")
     means = np.asarray(values)[-blocks * block :].reshape(blocks, block).mean(axis=1)
     half = t.ppf((1 + level) / 2, blocks - 1) * means.std(ddof=1) / np.sqrt(blocks)
-    return means.mean() - half, means.mean() + half
+    low, high = np.clip([means.mean() - half, means.mean() + half], *limits)
+    return float(low), float(high)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 SMALLEST_VOLATILITY = 1e-4  # one basis point a day
+WEEKS_BEYOND = 52  # that a panel needs beside the weeks of one window
 
 
 def check_prices(prices):
@@ -198,3 +199,19 @@ def with_next_week(frame: pd.DataFrame) -> pd.DataFrame:
     """
     ahead = (frame.index[-1].to_period("W-FRI") + 1).end_time.normalize()
     return frame.reindex(frame.index.append(pd.DatetimeIndex([ahead], name=frame.index.name)))
+
+
+def check_length(weekly: pd.DataFrame, weeks: int) -> pd.DataFrame:
+    """Return ``weekly``, weeks × tickers, if it is long enough for windows of ``weeks`` weeks and
+    three parts.
+
+    Raises ValueError for fewer than a year of weeks beyond the longest window.
+    """
+    least = weeks + WEEKS_BEYOND
+    if len(weekly) < least:
+        raise ValueError(
+            f"windows of {weeks} weeks need prices of at least {least} weeks, of which "
+            f"{WEEKS_BEYOND} are split into training, validation and test; given {len(weekly)}: "
+            "use a longer history or shorter windows (WEEKS)"
+        )
+    return weekly

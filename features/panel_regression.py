@@ -1,9 +1,10 @@
-"""A linear regression on windows of a panel, with or without stock effects, batch by batch."""
+"""Linear regressions on windows of a panel, with or without stock effects, batch by batch."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
 
 BATCH = 50_000
 
@@ -14,7 +15,8 @@ class PanelRegression:
     With ``effects`` each stock has an intercept of its own, as if it had an indicator variable
     (within estimator; Wooldridge 2010, Econometric Analysis of Cross Section and Panel Data,
     chapter 10); a stock that is not among those fitted has the mean intercept. The inputs are read
-    batch by batch, so that lazy windows need little memory.
+    batch by batch, so that lazy windows need little memory. With ``rescale`` the scale that a
+    strong penalty takes away is given back: the forecast times its slope in the years of the fit.
 
     Attributes after ``fit``:
         coef: weights, (inputs,), of the inputs flattened and put side by side.
@@ -22,8 +24,8 @@ class PanelRegression:
         by_stock: what each stock adds to the intercept, (stocks,).
     """
 
-    def __init__(self, effects: bool = False, penalty: float = 1.0):
-        self.effects, self.penalty = effects, penalty
+    def __init__(self, effects: bool = False, penalty: float = 1.0, rescale: bool = False):
+        self.effects, self.penalty, self.rescale = effects, penalty, rescale
 
     def fit(
         self, inputs: Sequence, outcome: np.ndarray, stock: np.ndarray, part: slice
@@ -52,7 +54,7 @@ class PanelRegression:
 
     def with_penalty(self, penalty: float) -> "PanelRegression":
         """The same regression on the same samples with another penalty, without reading them."""
-        other = PanelRegression(self.effects, penalty)
+        other = PanelRegression(self.effects, penalty, self.rescale)
         other._sums = self._sums
         return other._solve()
 
@@ -60,6 +62,8 @@ class PanelRegression:
         within, product, x_sum, y_sum, count = self._sums
         penalty = self.penalty * np.eye(len(within))
         self.coef = np.linalg.solve(within + penalty, product)
+        if self.rescale and (spread := self.coef @ within @ self.coef) > 0:
+            self.coef *= (self.coef @ product) / spread
         own = (y_sum - x_sum @ self.coef) / np.maximum(count, 1)
         self.intercept = float(own @ count / count.sum())
         self.by_stock = np.where(count > 0, own - self.intercept, 0)
@@ -74,6 +78,19 @@ class PanelRegression:
         return np.concatenate(parts)
 
 
+def logistic(inputs: np.ndarray, labels: np.ndarray, strength: float) -> LogisticRegression:
+    """Logistic regression, with the scale that the penalty takes away given back.
+
+    ``inputs`` are (samples, n), ``labels`` 0 or 1; a small ``strength`` is a strong penalty.
+    """
+    fit = LogisticRegression(C=strength, solver="newton-cholesky").fit(inputs, labels)
+    scores = inputs @ fit.coef_[0]
+    again = LogisticRegression(C=1e6).fit(scores[:, None] / scores.std(), labels)
+    fit.coef_ *= again.coef_[0, 0] / scores.std()
+    fit.intercept_ = again.intercept_
+    return fit
+
+
 def batches(part: slice, samples: int) -> list[np.ndarray]:
     """Positions of the samples of a part, at most ``BATCH`` at a time."""
     rows = np.arange(samples)[part]
@@ -84,3 +101,25 @@ def flat(inputs: Sequence, rows: np.ndarray) -> np.ndarray:
     """Some samples of all inputs, flattened and put side by side: float64, (samples, inputs)."""
     values = [np.asarray(one[rows], dtype="float64").reshape(len(rows), -1) for one in inputs]
     return np.concatenate(values, axis=1)
+
+
+def walk_forward_ridge(
+    inputs: Sequence,
+    outcome: np.ndarray,
+    stock: np.ndarray,
+    folds: list[tuple[slice, slice]],
+    penalties: list[float],
+    effects: bool = False,
+) -> dict[float, np.ndarray]:
+    """Forecasts of a rescaled ``PanelRegression`` for all folds, by penalty (of one sample).
+
+    ``folds`` are pairs (samples known, samples to forecast); each array has the samples to
+    forecast, fold after fold.
+    """
+    parts = {penalty: [] for penalty in penalties}
+    for known, coming in folds:
+        fit = PanelRegression(effects, rescale=True).fit(inputs, outcome, stock, known)
+        for penalty in penalties:
+            fit = fit.with_penalty(penalty * (known.stop - known.start))
+            parts[penalty].append(fit.predict(inputs, stock, coming))
+    return {penalty: np.concatenate(forecasts) for penalty, forecasts in parts.items()}

@@ -7,7 +7,9 @@ import pandas as pd
 from scipy.spatial.distance import squareform
 from scipy.stats import norm, rankdata
 
+from scores import auc as plain_auc
 from scores import bootstrap_interval, information_coefficient, mean_t_statistic, r2, score_row
+from utils import Windows
 
 
 def smallest_effect(standard_error: float, power: float = 0.8, level: float = 0.05) -> float:
@@ -97,6 +99,58 @@ def direction_rows(
         interval = bootstrap_interval(np.mean, ic.to_numpy())
         rows.append(score_row(task, model, "ic", ic.mean(), interval, len(ic)))
     return rows
+
+
+def ic_table(forecasts: dict[str, np.ndarray], windows: Windows, part: slice) -> pd.DataFrame:
+    """Mean weekly IC, its t-statistic and the share of positive weeks, a row a forecast.
+
+    ``forecasts`` are by name, each for the samples of the part.
+    """
+    rows = {}
+    for name, predicted in forecasts.items():
+        ic = information_coefficient(windows.y[part], predicted, windows.input_end[part])
+        rows[name] = [*mean_t_statistic(ic), (ic > 0).mean()]
+    return pd.DataFrame(rows, ["weekly IC", "t-statistic", "positive weeks"]).T
+
+
+def direction_table(
+    forecasts: dict[str, np.ndarray], actual: np.ndarray, windows: Windows, part: slice
+) -> pd.DataFrame:
+    """AUC, accuracy, mean weekly IC and its t-statistic, a row a forecast.
+
+    ``forecasts`` are by name; these and ``actual``, 0 or 1, are for all samples of ``windows``.
+    """
+    rows = {}
+    for name, forecast in forecasts.items():
+        predicted, dates = forecast[part], windows.input_end[part]
+        ic = information_coefficient(windows.y[part], predicted, dates)
+        mean, t = mean_t_statistic(ic) if len(ic) else (np.nan, np.nan)
+        right = ((predicted > 0.5) == actual[part]).mean()
+        rows[name] = [plain_auc(actual[part], predicted), right, mean, t]
+    return pd.DataFrame(rows, ["AUC", "accuracy", "weekly IC", "t of IC"]).T
+
+
+def volatility_table(
+    forecasts: dict[str, np.ndarray],
+    rival: str,
+    actual: np.ndarray,
+    dates: np.ndarray,
+    part: slice,
+) -> pd.DataFrame:
+    """R², QLIKE, and the t-statistics of both losses against those of ``rival``, a row a forecast.
+
+    ``forecasts`` of the log volatility are by name; these, ``actual`` and ``dates`` are for all
+    samples.
+    """
+    true, weeks, rows = actual[part], dates[part], {}
+    others = (true - forecasts[rival][part]) ** 2, qlike(true, forecasts[rival][part])
+    for name, forecast in forecasts.items():
+        losses = (true - forecast[part]) ** 2, qlike(true, forecast[part])
+        t = [np.nan, np.nan]
+        if name != rival:
+            t = [paired_by_week(*pair, weeks)[1] for pair in zip(losses, others)]
+        rows[name] = [1 - losses[0].mean() / true.var(), losses[1].mean(), *t]
+    return pd.DataFrame(rows, ["R²", "QLIKE", "t, squared error", "t, QLIKE"]).T
 
 
 def auc_row(

@@ -67,7 +67,8 @@ class LogCountRatios:
         those of ``fit_log_count_ratios``. Result as ``channels``.
         """
         labels, films = np.asarray(labels, dtype=float), np.asarray(films)
-        counts = self._counts(tokens)
+        positions = [self._positions(words) for words in tokens]
+        counts = self._counts(positions)
         positive, negative = counts.T @ labels, counts.T @ (1 - labels)
         values, channels = self._values.copy(), [None] * len(tokens)
         order = np.argsort(films, kind="stable")
@@ -84,23 +85,28 @@ class LogCountRatios:
                 strength,
             )
             for row in rows:
-                channels[row] = values[self._positions(tokens[row])]
+                channels[row] = values[positions[row]]
             values[inside] = self._values[inside]
         return channels
 
     def _positions(self, words: list[str]) -> np.ndarray:
         """Positions of the words and of the pairs in ``ratios``, (words, 2)."""
         find = self._position.get
-        positions = np.full((max(1, len(words)), 2), NEVER)
+        positions = np.full((max(1, len(words)), 2), NEVER, dtype="int32")
         positions[: len(words), 0] = [find(word, NEVER) for word in words]
         positions[1 : len(words), 1] = [find(" ".join(pair), NEVER) for pair in pairwise(words)]
         return positions
 
-    def _counts(self, tokens: list[list[str]]) -> sparse.csr_matrix:
-        counter = CountVectorizer(
-            analyzer=words_and_pairs, vocabulary=self._position, binary=True, dtype=np.float32
-        )
-        return counter.transform(tokens)
+    def _counts(self, positions: list[np.ndarray]) -> sparse.csr_matrix:
+        """1 where a text has a word or pair, from ``_positions`` of each: (texts, ratios)."""
+        rows = np.repeat(np.arange(len(positions)), [places.size for places in positions])
+        columns = np.concatenate([places.ravel() for places in positions])
+        known = columns != NEVER
+        ones = np.ones(known.sum(), dtype="float32")
+        shape = len(positions), len(self.ratios)
+        counts = sparse.csr_matrix((ones, (rows[known], columns[known])), shape=shape)
+        counts.data[:] = 1
+        return counts
 
 
 def fit_log_count_ratios(
@@ -150,7 +156,8 @@ class NaiveBayesRegression:
         return self.regression.predict_proba(self._features(tokens))[:, 1]
 
     def _features(self, tokens):
-        return self.ratios._counts(tokens).multiply(self.ratios._values[:-1]).tocsr()
+        positions = [self.ratios._positions(words) for words in tokens]
+        return self.ratios._counts(positions).multiply(self.ratios._values[:-1]).tocsr()
 
 
 def fit_tfidf(tokens: list[list[str]], labels: np.ndarray, C: float = 10) -> Pipeline:

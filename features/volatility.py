@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arch import arch_model
-from arch.bootstrap import MCS, StationaryBootstrap
+from arch.bootstrap import MCS
 from pandas.io.formats.style import Styler
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.api import OLS
 from threadpoolctl import threadpool_limits
 
-from scores import bootstrap_interval, diebold_mariano, r2, score_row
+from scores import bootstrap_interval, diebold_mariano, jackknife_interval, r2, score_row
 from utils import FAMILIES, legend_below, make_windows
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
@@ -158,6 +158,9 @@ def walk_forward_folds(
     """
     if not (dates.is_monotonic_increasing and dates.is_unique):
         raise ValueError("the dates must be sorted from old to new, without duplicates")
+    if not len(dates):
+        raise ValueError("there are no days to divide: the prices are too few")
+    start_of_all = pd.Timestamp(test_start)
     known = dates[horizon:].append(pd.DatetimeIndex([pd.Timestamp.max] * horizon))
     start, folds = pd.Timestamp(test_start), []
     while start <= dates[-1]:
@@ -173,7 +176,11 @@ def walk_forward_folds(
         start = end
     for name in ("train", "validation", "test"):
         if not folds or not len(getattr(folds[0], name)):
-            raise ValueError(f"the first fold has no days in {name}: the test starts {test_start}")
+            raise ValueError(
+                f"the first fold has no days in {name}: the test starts {start_of_all:%Y-%m-%d}, "
+                f"the days run from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}; needs days more "
+                f"than {validation_years} years before the test"
+            )
     return folds
 
 
@@ -358,33 +365,32 @@ def clark_west(
     return statistic, float(stats.norm.sf(statistic))
 
 
-def resampled_means(table: pd.DataFrame, repetitions: int = 1000, seed: int = 0) -> np.ndarray:
-    """Means of all columns over days drawn by the stationary bootstrap, (repetitions, columns).
+def means_without(table: pd.DataFrame, stretches: int = 12) -> np.ndarray:
+    """Means of all columns without one stretch of consecutive days each, (stretches, columns).
 
-    The columns are resampled together. Blocks have a mean of 22 days, or the cube root of the days
-    if that is more.
+    The columns lose the same days. Twelve stretches are years where the test has twelve.
     """
-    count = len(table)
-    bootstrap = StationaryBootstrap(max(MONTH, count ** (1 / 3)), np.arange(count), seed=seed)
-    weights = np.empty((repetitions, count), dtype="float32")
-    for row, (positions, _) in enumerate(bootstrap.bootstrap(repetitions)):
-        weights[row] = np.bincount(positions[0], minlength=count)
-    return weights @ table.to_numpy() / count
+    parts = np.array_split(table.to_numpy(), min(stretches, len(table)))
+    sums = np.array([part.sum(axis=0) for part in parts])
+    days = np.array([len(part) for part in parts])
+    return (sums.sum(axis=0) - sums) / (days.sum() - days)[:, None]
 
 
 def volatility_scores(
     task: str, forecasts: dict[str, pd.DataFrame], target: pd.Series, baseline: str
 ) -> list[dict]:
     """Rows of a score file: RMSE and R² of the log, QLIKE, and skill against ``baseline``, with 95
-    % intervals.
+    % intervals by a jackknife over stretches of time.
+
+    A simulation of such errors is in tests/test_volatility.py: the jackknife covers what it says,
+    a block bootstrap of the same days does not.
     """
     squared, risk = losses(forecasts, target, "squared"), losses(forecasts, target, "qlike")
     actual = target[squared.index]
     moments = pd.DataFrame({"mean": actual, "square": actual**2})
     table = pd.concat([squared, risk, moments], axis=1)
-    draws = np.vstack(
-        [table.mean().to_numpy(), resampled_means(table)]
-    )  # the first row: all days once
+    # the first row: all days
+    draws = np.vstack([table.mean().to_numpy(), means_without(table)])
     count, reference = len(forecasts), list(forecasts).index(baseline)
     spread = draws[:, -1] - draws[:, -2] ** 2
     rows = []
@@ -398,7 +404,7 @@ def volatility_scores(
         if name != baseline:
             values["rmse_skill"] = 1 - np.sqrt(error / draws[:, reference])
         for metric, value in values.items():
-            interval = np.quantile(value[1:], [0.025, 0.975])
+            interval = jackknife_interval(value[0], value[1:])
             rows.append(score_row(task, name, metric, value[0], interval, len(actual)))
     return rows
 
@@ -427,6 +433,51 @@ def judgement(
         line["p, set (log)"], line["p, set (QLIKE)"] = sets[0][name], sets[1][name]
         lines[name] = line
     return pd.DataFrame(lines).T
+
+
+def implied_volatility() -> pd.Series:
+    """Log of the volatility in percent a day that the VIX implies for the next month, 2014 to 2018,
+    as arch carries it (NCSA licence; Cboe)."""
+    from arch.data import vix  # slow to import
+
+    return np.log(vix.load()["vix"] / np.sqrt(252)).rename("implied")
+
+
+def with_implied(features: pd.DataFrame, target: pd.Series, folds: list[Fold]) -> pd.DataFrame:
+    """Forecasts of a linear regression on ``features`` and the VIX, in the folds before whose test
+    at least two years of it are known; without rows where there are none. Columns as
+    ``walk_forward``.
+    """
+    known = features.assign(implied=implied_volatility()).dropna()
+    enough = []
+    for fold in folds:
+        before, after = known.index.intersection(fold.fit), known.index.intersection(fold.test)
+        if len(before) >= 500 and len(after) > 0:
+            enough.append(fold)
+    if not enough:
+        return pd.DataFrame(columns=["log", "variance"], dtype="float64")
+    return walk_forward(LinearRegression(), known, target, enough, "test")
+
+
+def random_looks(
+    features: pd.DataFrame,
+    others: pd.DataFrame,
+    target: pd.Series,
+    folds: list[Fold],
+    count: int = 50,
+    columns: int = 10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Squared errors of the log of ``count`` linear regressions, (days, looks), in a walk-forward:
+    each on ``features`` and on other ``columns`` of ``others``, drawn at random."""
+    draws = np.random.default_rng(seed)
+    forecasts = {}
+    for look in range(count):
+        drawn = draws.choice(others.shape[1], columns, replace=False)
+        inputs = pd.concat([features, others.iloc[:, drawn]], axis=1)
+        inputs.columns = inputs.columns.astype(str)
+        forecasts[look] = walk_forward(LinearRegression(), inputs, target, folds, "test")
+    return losses(forecasts, target, "squared")
 
 
 def error_quantiles(

@@ -1,6 +1,7 @@
 """Raw text to integer sequences for recurrent networks: plain Python and NumPy."""
 
 import re
+import sys
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ def tokenize(text: str) -> list[str]:
 
     HTML line breaks in any spelling and punctuation other than ! and ? are dropped; an accent that
     is a character of its own joins its letter (NFC), and the vowel signs of scripts such as
-    Devanagari stay in their words. Raises TypeError for anything but a string.
+    Devanagari stay in their words. Each word is kept in memory once, however many texts have it.
+    Raises TypeError for anything but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
@@ -44,7 +46,8 @@ def tokenize(text: str) -> list[str]:
         text, word = unicodedata.normalize("NFC", text), WORD
     if "<" in text:
         text = BREAK.sub(" ", text)
-    return word.findall(text.translate(TYPOGRAPHIC).lower().replace("n't", " n't"))
+    words = word.findall(text.translate(TYPOGRAPHIC).lower().replace("n't", " n't"))
+    return list(map(sys.intern, words))
 
 
 @dataclass

@@ -28,7 +28,7 @@ LAYERS = {
     "TemporalConvolution": lambda **options: TemporalConvolution(4, depth=3, **options),
     "TransformerEncoder": lambda **options: TransformerEncoder(4, **options),
 }
-some = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+some = settings(max_examples=15, derandomize=True, database=None)
 
 
 def inputs(samples=3, steps=9, features=2, seed=0):

@@ -805,7 +805,7 @@ def test_fred_keeps_what_it_no_longer_serves(internet, local):
     assert prices["close"].iloc[-1] == pytest.approx(WALK[-1] + 1, abs=0.01)
     assert (
         prices.attrs["source"]["origin"] == "SP500.csv"
-        and "redistributed" in prices.attrs["source"]["licence"]
+        and "no redistribution" in prices.attrs["source"]["licence"]
     )
 
 

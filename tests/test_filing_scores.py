@@ -8,24 +8,28 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from data.synthetic import BAD, CALM, GOOD, RISKY, synthetic_filings
 from data.synthetic_order import ordered_texts
 from features.filing_blocks import (
-    blocks_of_ids,
     blocks_of_words,
     count_matrix,
     inverse_document_frequency,
+    random_vectors,
     sentence_blocks,
     word_vectors,
 )
 from features.filing_returns import returns_after_filing
 from features.filing_scores import (
+    check_parts,
+    forecast_held_out,
     judge,
     judge_with_interval,
     permutation_test,
+    share_of_words,
     share_repeated,
     shuffle_within_months,
     tone_of,
 )
 from features.filing_volatility import less_mean_of_year, volatility_after_filing
-from features.words import Vocabulary
+from features.words import PAD, Vocabulary
+from utils import Split
 
 SEQUENCES = [
     np.arange(2, 8, dtype="int32"),
@@ -46,18 +50,16 @@ def test_no_mask_of_notebook_09_is_refused_on_a_gpu():
     """Padding in front, as 09 had it, is refused; so is a block of unknown words in the middle."""
     in_front = np.array([[False, True, True], [True, True, True]])
     assert refused_by_cudnn(in_front)
-    assert not refused_by_cudnn((blocks_of_ids(SEQUENCES, 4, 3) != 0).any(axis=-1))
     ids, _ = blocks_of_words(SEQUENCES, IDF, 4, 3, 4)
     assert not refused_by_cudnn((ids != 0).any(axis=-1))
 
 
-def test_blocks_are_read_in_order_and_padding_comes_last():
-    blocks = blocks_of_ids(SEQUENCES, 4, 3)
-    assert blocks[0].tolist() == [[2, 3, 4, 5], [6, 7, 0, 0], [0] * 4], "a short section, whole"
-    assert blocks[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], "spread"
-    assert blocks[2].tolist() == [[2, 0, 0, 0], [0] * 4, [0] * 4]
-    with pytest.raises(ValueError, match="at least 1"):
-        blocks_of_ids(SEQUENCES, 0)
+def test_blocks_are_spread_over_the_section_and_padding_comes_last():
+    ids, weights = blocks_of_words(SEQUENCES, IDF, 4, 3, 4)
+    assert ids[0].tolist() == [[2, 3, 4, 5], [6, 7, 0, 0], [0] * 4], "a short section, whole"
+    assert ids[1].tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [38, 39, 40, 41]], "spread"
+    assert ids[2].tolist() == [[2, 0, 0, 0], [0] * 4, [0] * 4]
+    assert ((weights > 0) == (ids > 0)).all()
 
 
 def test_a_block_holds_its_heaviest_words_with_weights_of_length_one():
@@ -213,6 +215,50 @@ def test_permutation_finds_what_is_there_and_keeps_its_level():
     assert permutation_test(outcome, outcome + rng.normal(size=60), filed, 99)[2] <= 0.02
 
 
+def test_permuting_ranks_is_permuting_outcomes():
+    """The distribution under chance is that of ``judge`` on outcomes shuffled within months."""
+    rng = np.random.default_rng(1)
+    filed = pd.Series(pd.to_datetime(["2020-01-15"] * 5 + ["2020-02-15"] * 15))
+    outcome, predicted = rng.normal(size=(2, 20))
+    chance = [
+        judge("return", shuffle_within_months(outcome, filed, seed), predicted, filed)
+        for seed in range(1000)
+    ]
+    _, exceeded, p_value = permutation_test(outcome, predicted, filed, 4000)
+    assert exceeded == pytest.approx(np.quantile(chance, 0.95), abs=0.05)
+    value = judge("return", outcome, predicted, filed)
+    assert p_value == pytest.approx(np.mean(np.array(chance) >= value), abs=0.06)
+
+
+def test_a_company_is_forecast_without_its_own_filings():
+    """What is a mere mark of the company tells nothing once the company is held out."""
+    rng = np.random.default_rng(0)
+    company = np.repeat(np.arange(20), 10)
+    marks = np.eye(20)[company]
+    y = rng.normal(size=20)[company]
+    predicted = forecast_held_out(marks, y, company, slice(0, 200), 0.1, 5)
+    for number in range(20):
+        assert len(np.unique(predicted[company == number])) == 1
+    assert np.corrcoef(predicted, y)[0, 1] < 0.3
+    tells = np.column_stack([marks, y + 0.1 * rng.normal(size=200)])
+    assert np.corrcoef(forecast_held_out(tells, y, company, slice(0, 200), 0.1), y)[0, 1] > 0.9
+    with pytest.raises(ValueError, match="a company for each"):
+        forecast_held_out(marks, y, company, slice(0, 200), 0.1, 30)
+
+
+def test_too_few_filings_are_refused_in_one_sentence():
+    filed = pd.Series(pd.bdate_range("2019-01-01", periods=90))
+    check_parts(filed, Split(slice(0, 60), slice(60, 75), slice(75, 90)))
+    with pytest.raises(ValueError, match="given 6 in train.*data download filings") as caught:
+        check_parts(filed[:10], Split(slice(0, 6), slice(6, 8), slice(8, 10)))
+    assert "\n" not in str(caught.value)
+
+
+def test_random_vectors_leave_padding_at_zero():
+    vectors = random_vectors(30, 8)
+    assert vectors.shape == (30, 8) and not vectors[PAD].any() and vectors[1:].all()
+
+
 def test_repeated_sentences_and_tone():
     sections = pd.DataFrame(
         {
@@ -224,6 +270,8 @@ def test_repeated_sentences_and_tone():
     assert np.isnan(share[0]) and share[1] == 0.5
     words = ["[pad]", "[unknown]", "improved", "not_impaired", "rates"]
     assert tone_of([np.array([2, 4]), np.array([3, 3])], words).tolist() == [0.5, -1]
+    share = share_of_words([np.array([2, 4]), np.array([3, 3, 2, 2])], words, ["impaired"])
+    assert share.tolist() == [0, 0.5]
 
 
 # -------------------------------------------------------------------------------- planted effects
@@ -263,7 +311,9 @@ def test_the_order_says_what_the_counted_words_do_not():
 
 def test_a_sentence_is_a_block_with_padding_at_the_end():
     known = Vocabulary(["[pad]", "[unknown]", "orders", "improved"])
-    blocks = sentence_blocks([["orders improved", "orders"], ["new"]], known)
+    blocks, weights, length = sentence_blocks([["orders improved", "orders"], ["new"]], known)
+    assert weights[0] == pytest.approx(np.array([[0.5**0.5, 0.5**0.5], [1, 0]]))
+    assert length[:, 0] == pytest.approx([1, -1])
     assert blocks.tolist() == [[[2, 3], [2, 0]], [[1, 0], [0, 0]]]
     assert not refused_by_cudnn((blocks != 0).any(axis=-1))
 

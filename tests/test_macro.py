@@ -204,8 +204,11 @@ FAULTS = {
         GOOD.replace("observation_date", "period"),
         "needs the columns observation_date, UMCSENT",
     ),
-    "text": (GOOD.replace("51.1", "n/v"), "dates and values must be plain"),
-    "American dates": (GOOD.replace("1978-01-01", "1/1/1978"), "dates and values must be plain"),
+    "text": (GOOD.replace("51.1", "n/v"), "values must be numbers"),
+    "American dates": (
+        GOOD.replace("1978-01-01", "1/1/1978"),
+        "day and month cannot be told apart",
+    ),
     "unsorted": (swapped(GOOD), "dates must be sorted and unique"),
     "repeated": (GOOD + GOOD.splitlines()[-1], "dates must be sorted and unique"),
     "not a month": (

@@ -17,6 +17,7 @@ FITS = [
     partial(macro.fit_bvar, lags=3, tightness=0.2),
     macro.fit_ridge,
     macro.fit_factors,
+    macro.fit_dynamic_factor,
 ]
 
 
@@ -37,6 +38,19 @@ def panel_of(changes, start="1970-01-01"):
 def panel():
     random = np.random.default_rng(0)
     return panel_of(random.normal(size=(240, 4)))
+
+
+def test_a_dynamic_factor_that_explodes_is_shrunk():
+    rng = np.random.default_rng(0)
+    months = np.arange(120)
+    bubble = 1.06 ** months[:, None] * rng.uniform(0.5, 1.5, size=4) / 100
+    inputs = bubble + rng.normal(size=(120, 4))
+    model = macro.fit_dynamic_factor(inputs, None)
+    assert np.abs(np.linalg.eigvals(model.transition)).max() == pytest.approx(0.99)
+    state, mean = model.start(inputs[None])
+    for _ in range(600):
+        state, mean = model.advance(state, mean)
+    assert np.abs(mean).max() < np.abs(inputs).max()
 
 
 @pytest.mark.parametrize("seasonal", [False, True])
@@ -90,7 +104,7 @@ def planted(strength):
     return panel_of(changes, "1950-01-01")
 
 
-@pytest.mark.parametrize("fit", FITS[3:])
+@pytest.mark.parametrize("fit", FITS[3:6])  # a single factor is no lead
 def test_a_planted_lead_is_found_and_none_is_invented(fit):
     """Error of production one month ahead, relative to persistence."""
     ratios = {}
@@ -145,6 +159,14 @@ def test_ridge_comes_close_to_the_best_forecast_of_a_factor_model():
     }.items():
         means = forecaster.means(panel)
         errors[name] = np.abs(truth - means[-len(truth) :]).mean()
+    model = macro.fit_dynamic_factor(known, scale)
+    state, mean = model.start(panel[None, : 800 - len(truth)])
+    forecasts = []
+    for month in truth:
+        forecasts.append(mean[0])
+        state, mean = model.advance(state, month[None])
+    errors["dynamic factor"] = np.abs(truth - forecasts).mean()
+    assert errors["best"] < errors["dynamic factor"] < 1.02 * errors["best"], errors
     assert errors["best"] < errors["ridge"] < 1.05 * errors["best"], errors
     assert errors["best"] < errors["BVAR"] < 1.1 * errors["best"], errors
     assert errors["best"] < errors["factors"] < 1.05 * errors["best"], errors
@@ -239,6 +261,56 @@ def test_errors_of_a_run_are_those_on_the_months_it_has_not_seen():
     np.testing.assert_allclose(network.residuals[17:], inputs[20:])  # the second adds nothing
     added = network.additions(inputs)[0]
     np.testing.assert_allclose(network.residuals[:17], inputs[3:20] - added[2:19])
+
+
+def test_a_combination_forecasts_what_its_models_do():
+    """Series by series, also where the models read a different number of months."""
+    inputs = np.random.default_rng(0).normal(size=(120, 4))
+    scale = macro.Scale(KINDS, np.zeros((12, 4)), np.zeros(4), np.ones(4))
+    fits = [macro.fit_ridge, partial(macro.fit_bvar, lags=6)]
+    shares = np.array([[1, 0, 0.5, 0.5], [0, 1, 0.5, 0.5]])
+    both = macro.fit_combined(inputs, scale, fits, shares)
+    ridge, bvar = (fit(inputs, scale) for fit in fits)
+    first, second, mean = ridge.means(inputs)[3:], bvar.means(inputs), both.means(inputs)
+    np.testing.assert_allclose(mean[:, 0], first[:, 0])
+    np.testing.assert_allclose(mean[:, 1], second[:, 1])
+    np.testing.assert_allclose(mean[:, 2:], (first + second)[:, 2:] / 2)
+    assert both.residuals.shape == (114, 4)
+    with pytest.raises(ValueError, match="sum to one"):
+        macro.fit_combined(inputs, scale, fits, shares * 0.5)
+
+
+def test_what_is_left_of_months_not_fitted_on_is_larger():
+    """On noise, a regression with many weights leaves less than the noise where it was fitted."""
+    inputs = np.random.default_rng(0).normal(size=(150, 4))
+    scale = macro.Scale(KINDS, np.zeros((12, 4)), np.zeros(4), np.ones(4))
+    fit = partial(macro.fit_bvar, lags=12, tightness=5.0)
+    parts = macro.parts_left_out(150, 5)
+    unseen = macro.cross_fitted(inputs, scale, fit, parts)
+    seen = macro.left_over(inputs, fit(inputs, scale))
+    assert np.isnan(unseen[:12]).all() and np.isfinite(unseen[12:]).all()
+    assert np.nanstd(seen) < 0.9 * inputs.std() < 1.0 * np.nanstd(unseen)
+    alone = fit(np.delete(inputs, parts[2], axis=0), scale)
+    np.testing.assert_allclose(unseen[parts[2]], macro.left_over(inputs, alone)[parts[2]])
+
+
+def test_scores_are_those_of_the_paths():
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(36, 6, 2))
+    good = truth[:, None] + random.normal(size=(36, 50, 6, 2))
+    measured = {"VAR": macro.measures(truth, good), "off": macro.measures(truth, good + 3)}
+    names, ahead = ["a", "b"], (1, 6)
+    rows = pd.DataFrame(macro.score_rows(measured, names, ahead, "VAR"))
+    assert len(rows) == 2 * (1 + 2 * 2 * 3)
+    shares = rows[rows["metric"] == "coverage"]
+    assert shares["low"].ge(0).all() and shares["high"].le(1).all()
+    assert (rows[rows["metric"] == "mae_less_var"]["low"] > 0).all()
+    table = macro.mean_table(measured, names, ahead)
+    assert table.loc["off", ("b", "6 m")] == pytest.approx(measured["off"]["mae"][:, 5, 1].mean())
+    sets = macro.confidence_sets(measured, names, ahead)
+    assert (sets.loc["off"] < 0.1).all() and (sets.loc["VAR"] >= 0.1).all()
+    twice = macro.confidence_sets(measured | {"twin": measured["VAR"]}, names, ahead)
+    assert (twice.loc["twin"] == twice.loc["VAR"]).all()
 
 
 def test_sequences_are_followed_by_their_targets():

@@ -16,7 +16,7 @@ KINDS = {"sentiment": "level", "ip": "growth", "rate": "difference", "spread": "
 @pytest.fixture(scope="module")
 def notebook():
     names = functions("05")
-    names["SEEDS"] = [0, 1]
+    names |= {"SEEDS": [0, 1], "FIFTHS": 5, "EPOCHS": 16}
     names["TRAINER"] = training.Trainer(partial(names["build_gru"], len(KINDS)))
     return names
 

@@ -5,6 +5,9 @@ CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from 
 ``python -m tests.test_own_data`` writes the page anew.
 """
 
+import gzip
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,8 +17,8 @@ import data
 import scores
 import utils
 from data.__main__ import content
-from data.checks import as_days, flat_days, keep_possible, share_class
-from data.downloads import download, yahoo
+from data.checks import as_days, flat_days, keep_possible, only_refers, share_class
+from data.downloads import download, edgar, yahoo
 from data.filings import filings_file
 from data.own_reviews import read_local_reviews
 from data.source import ROOT
@@ -101,6 +104,25 @@ def filings(frame):
         assert list(found["date_filed"]) == list(DAYS[8:10]) and list(found["ticker"]) == ["A", "B"]
         stored = pq.read_table(filings_file())["date_filed"].to_pylist()
         assert stored == DAYS[8:10].to_pydatetime().tolist(), "what 08 streams has the same days"
+
+    return put
+
+
+def raw(name, content, loader):
+    """Bytes as they are, which no loader can use."""
+
+    def put(folder):
+        (folder / name).write_bytes(content)
+        loader()
+
+    return put
+
+
+def fred(frame):
+    def put(folder):
+        table = frame[["date", "close"]].set_axis(["DATE", "SP500"], axis=1)
+        table.to_csv(folder / "SP500.csv", index=False)
+        assert (data.load_sp500()["close"] == CLOSE).all()
 
     return put
 
@@ -248,7 +270,28 @@ CASES = [
     ("load_stock_prices", "Kaggle's Name and Adj Close", panel(kaggle("Adj Close"), "stock_prices.csv", index=False), RIGHT),
     ("load_stock_prices", "Kaggle's Name and close, adjusted or not", panel(kaggle("close"), "stock_prices.csv", index=False), "has no column adj_close, only close: if that is adjusted for splits and dividends, call it adj_close"),
     ("load_stock_prices", "one stock without its ticker", panel(INDEX, "stock_prices.csv", index=False), "has no column symbol: which stock is it"),
+    ("load_stock_prices", "symbol and date as index", panel(P.set_index(["symbol", "date"])), RIGHT),
+    ("load_stock_prices", "symbol as category", panel(P.astype({"symbol": "category"})), RIGHT),
+    ("load_stock_prices", "a wide CSV whose dates have no name", panel(wide().rename_axis(None), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "Adj. Close", panel(kaggle("Adj. Close"), "stock_prices.csv", index=False), RIGHT),
+    ("load_stock_prices", "an infinite price", panel(at(4, "adj_close", np.inf, P).astype({"adj_close": float})), "A has adj_close inf on 2020-01-08"),
+    ("load_stock_prices", "nanoseconds since 1970", panel(P.assign(date=P["date"].astype("datetime64[ns]").astype("int64"))), "row 1 has the date 1578268800000000000, which looks like time since 1970"),
+    ("load_stock_prices", "dates as 06.01.2020", panel(written(P, "date", "%d.%m.%Y")), "row 1 has the date '06.01.2020', whose day and month cannot be told apart"),
+    ("load_stock_prices", "thousands as 1,000.00", panel(P.assign(adj_close=P["adj_close"].map("1,{:06.2f}".format)), "stock_prices.csv", index=False), "could not convert string to float: '1,100.00'"),
+    ("load_stock_prices", "semicolons and commas", raw("stock_prices.csv", b"symbol;date;adj_close\nA;2020-01-06;1,5\n", data.load_stock_prices), "Expected 1 fields in line 2, saw 2"),
+    ("load_stock_prices", "half a compressed file", raw("stock_prices.csv.gz", gzip.compress(b"symbol,date,adj_close\nA,2020-01-06,1\n" * 50)[:-8], data.load_stock_prices), "Compressed file ended before"),
+    ("load_stock_prices", "no Parquet file", raw("stock_prices.parquet", b"garbage" * 9, data.load_stock_prices), "Could not open Parquet input source"),
+    ("load_stock_prices", "an empty file", raw("stock_prices.csv", b"", data.load_stock_prices), "No columns to parse from file"),
+    ("load_sp500", "FRED's older header DATE", fred(INDEX), RIGHT),
+    ("load_sp500", "dates as Jan 06, 2020", sp500(written(INDEX, "date", "%b %d, %Y")), "row 1 has the date 'Jan 06, 2020'; needs dates written as YYYY-MM-DD"),
+    ("load_sp500", "stamps as 2020-01-06T00:00:00Z", sp500(written(INDEX, "date", "%Y-%m-%dT%H:%M:%SZ")), RIGHT),
+    ("load_sp500", "UTF-16", sp500(INDEX, encoding="utf-16"), "'utf-8' codec can't decode byte 0xff"),
+    ("load_sp500", "a web page", raw("SP500.csv", b"<!DOCTYPE html>", data.load_sp500), "needs the columns observation_date, SP500"),
     ("load_filings", "days", filings(F), RIGHT),
+    ("load_filings", "texts as category", filings(F.astype({"text": "category"})), RIGHT),
+    ("load_filings", "no text in any row", filings(F.assign(text=None)), RIGHT),
+    ("load_filings", "bytes as text", filings(F.assign(text=[b"a", b"b"])), "row 1 has b'a' as text; needs a text in each row"),
+    ("load_filings", "other columns", filings(F.rename(columns={"ticker": "symbol"})), "needs the columns ticker, cik, form, date_filed, item, text"),
     ("load_filings", "dates as text", filings(written(F, "date_filed", "%Y-%m-%d")), RIGHT),
     ("load_filings", "dates as the number 20200116", filings(written(F, "date_filed", "%Y%m%d").astype({"date_filed": int})), RIGHT),
     ("load_filings", "date32", filings(F.assign(date_filed=F["date_filed"].dt.date)), RIGHT),
@@ -261,6 +304,9 @@ CASES = [
     ("load_imdb", "IMDB Dataset.csv (review, sentiment)", texts(reviews()), RIGHT),
     ("load_imdb", "own reviews.csv (text, label)", texts(reviews(1, 0).set_axis(["text", "label"], axis=1), "reviews.csv"), RIGHT),
     ("load_imdb", "a byte order mark", texts(reviews(1, 0).set_axis(["text", "label"], axis=1), "reviews.csv", "utf-8-sig"), RIGHT),
+    ("load_imdb", "labels true and false", texts(reviews(True, False)), RIGHT),
+    ("load_imdb", "NEGATIVE with a space", texts(reviews(" Positive", "NEGATIVE ")), RIGHT),
+    ("load_imdb", "a CSV in Latin-1", raw("reviews.csv", "text,label\ncaf\xe9,1\n".encode("latin-1"), data.load_imdb), "cannot be read as CSV in UTF-8"),
     ("load_imdb", "labels 1 and -1", texts(reviews(1, -1)), "labels must be 0 or 1, or negative or positive, given '-1' in row 2"),
     ("load_imdb", "stars", texts(reviews(5, 1)), "labels must be 0 or 1, or negative or positive, given '5' in row 1"),
     ("load_imdb", "one label", texts(reviews(1, 1)), "needs texts of both labels, 0 and 1"),
@@ -276,7 +322,14 @@ CASES = [
     ("load_macro", "months", macro(MONTHS), RIGHT),
     ("load_macro", "a byte order mark", macro(MONTHS, "utf-8-sig"), RIGHT),
     ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), "dates must be the first of a month, one is 2000-01-31"),
-    ("load_macro", "dates as 01/02/2000", macro(MONTHS.strftime("%d/%m/%Y")), "dates and values must be plain ISO dates and numbers"),
+    ("load_macro", "dates as 01/02/2000", macro(MONTHS.strftime("%d/%m/%Y")), "row 1 has the date '01/01/2000', whose day and month cannot be told apart"),
+    ("load_macro", "dates as 20000101", macro(MONTHS.strftime("%Y%m%d")), RIGHT),
+    ("load_macro", "dates as 2000/01/01", macro(MONTHS.strftime("%Y/%m/%d")), RIGHT),
+    ("load_macro", "dates with midnight", macro(MONTHS.strftime("%Y-%m-%d 00:00:00")), RIGHT),
+    ("load_macro", "months as 2000-01", macro(MONTHS.strftime("%Y-%m")), "row 1 has the date '2000-01'; needs dates written as YYYY-MM-DD"),
+    ("load_macro", "seconds since 1970", macro(MONTHS.astype("datetime64[s]").astype("int64")), "row 1 has the date 946684800, which looks like time since 1970"),
+    ("load_macro", "an empty date", macro([None, *MONTHS[1:].strftime("%Y-%m-%d")]), "row 1 has no date"),
+    ("load_macro", "newest first", macro(MONTHS[::-1]), "dates must be sorted and unique"),
     ("returns_after_filing", "prices stamped 16:00, a filing at midnight", called(lambda: after(DAYS + pd.Timedelta("16h"), DAYS[8]), DAYS[9:10]), RIGHT),
     ("returns_after_filing", "prices in New York's time, a filing at 17:30", called(lambda: after(DAYS.tz_localize("America/New_York"), DAYS[8] + pd.Timedelta("17.5h")), DAYS[9:10]), RIGHT),
     ("returns_after_filing", "BRK.B filed, BRK-B traded", called(lambda: after(DAYS, DAYS[8]), DAYS[9:10]), RIGHT),
@@ -372,6 +425,43 @@ def test_a_foreign_calendar_is_told(local, capsys):
     P.to_parquet(local / "stock_prices.parquet")
     data.load_stock_prices()
     assert "calendar" not in capsys.readouterr().out
+
+
+def test_a_stock_with_other_holidays_is_told(local, capsys):
+    rows = P[~((P["symbol"] == "B") & P["date"].isin(DAYS[[5, 9]]))]
+    rows.to_parquet(local / "stock_prices.parquet")
+    data.load_stock_prices()
+    assert "days of their history: B (7%): another calendar?" in capsys.readouterr().out
+
+
+def test_sections_that_only_refer_to_a_page_are_told(local, capsys):
+    says = "The information appears on pages 20 to 31 of the Annual Report, which is incorporated "
+    at(1, "text", says + "herein by reference.", F).to_parquet(local / "filings_10k.parquet")
+    for text in (True, False):
+        data.load_filings(text)
+        told = "1 of 2 sections only refer to another page or document, the first is item 7 of B"
+        assert told in capsys.readouterr().out
+    F.to_parquet(local / "filings_10k.parquet")
+    data.load_filings()
+    assert "refer" not in capsys.readouterr().out
+    assert only_refers("See pages 12-30.") and only_refers("Included as Exhibit 13 hereto.")
+    assert not only_refers("Sales rose, see page 3. " * 60)
+
+
+def test_annual_reports_in_other_forms_are_named(capsys):
+    ten_k = SimpleNamespace(form="10-K", filing_date="2010-02-01")
+    older = SimpleNamespace(form="10-K405", filing_date="2001-03-01")
+    edgar.tell_other_forms({"A": [ten_k, older], "B": [ten_k]})
+    told = "annual reports in another form than 10-K, not read: A 2001-03-01 (10-K405)\n"
+    assert capsys.readouterr().out == told
+    edgar.tell_other_forms({"B": [ten_k]})
+    assert capsys.readouterr().out == ""
+
+
+def test_one_text_is_not_a_list_of_its_letters():
+    score_texts = pytest.importorskip("training").score_texts
+    with pytest.raises(TypeError, match="needs a list of texts, given one"):
+        score_texts("a fine film", None)
 
 
 def test_suspect_days_meet_the_days_of_prices():

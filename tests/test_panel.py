@@ -27,6 +27,7 @@ from features.panel import (
     suspect_ticks,
     weekly_prices,
 )
+from scores import information_coefficient
 
 SOURCE = Source(
     name="prices",
@@ -87,7 +88,7 @@ def build_dataset(prices):
         path = ROOT / "pyproject.toml"  # any file: the notebook prints its size
         return path
 
-    parameters = {"VALIDATION_START": VALIDATION}
+    parameters = {"VALIDATION_START": VALIDATION, "TEST_START": TEST}
     replaced = {
         "load_stock_prices": lambda: prices,
         "save_windows": save,
@@ -345,7 +346,7 @@ def test_a_delisting_next_week_is_not_known_this_week():
 
 
 def test_panels_without_a_window_are_refused():
-    with pytest.raises(ValueError, match="at least 53 rows"):
+    with pytest.raises(ValueError, match="at least 104 weeks"):
         build_dataset(made_up_prices().iloc[:100])
     every_seventh = np.where(DAYS.isocalendar().week % 10 == 0, np.nan, 1)[:, None]
     with pytest.raises(ValueError, match="free of missing values"):
@@ -458,7 +459,7 @@ def run_direction(windows, until, panel=None, **parameters):
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
     settings = {"VALIDATION_START": VALIDATION, "TEST_START": TEST, "SEEDS": [0], "BATCH": 256}
     replaced = {
-        "load_windows": lambda name: (windows, details),
+        "load_windows": lambda name, features=None: (windows, details),
         "load_panel": lambda name: panel,
     }
     without = ("### The ticker embedding",)
@@ -479,6 +480,7 @@ def test_full_scores_come_from_the_same_notebooks():
         assert re.search(r"\(local\)", full["source"])
 
 
+@pytest.mark.slow
 def test_planted_signal_is_found_and_the_future_changes_no_prediction():
     windows = ranked_panel(signal=0.03)
     settings = dict(ROUNDS=16, DROPOUT=0.1, LEARNING_RATE=0.01)
@@ -509,6 +511,7 @@ def test_planted_signal_is_found_and_the_future_changes_no_prediction():
             )
 
 
+@pytest.mark.slow
 def test_shuffled_labels_give_chance():
     windows = ranked_panel(signal=0.03)
     shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
@@ -524,98 +527,7 @@ def test_shuffled_labels_give_chance():
         assert row["low"] - 0.02 < chance < row["high"] + 0.02, row
 
 
-# ----------------------------------------------------------------------------------- the portfolio of 04
-
-
-@pytest.fixture
-def portfolio():
-    """Functions of notebook 04 over windows of five stocks and three weeks, one return a sample."""
-    names = functions("04")
-    dates = np.repeat(pd.to_datetime(["2020-01-03", "2020-01-10", "2020-01-17"]).to_numpy(), 5)
-    returns = [0.1, 0, 0, 0, 0.3, -0.2, 0, 0, 0, 0.5, 0.04, 0, 0, 0, -0.06]
-    stocks = pd.Categorical.from_codes(np.tile(np.arange(5), 3), list("ABCDE"))
-    names["windows"] = utils.Windows(
-        np.zeros((15, 1, 1)), np.array(returns), dates, dates + np.timedelta64(7, "D"), stocks
-    )
-    return names
-
-
-def test_return_and_turnover_of_a_portfolio_by_hand(portfolio):
-    predicted = np.array(
-        [1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 5, 4, 3, 2, 1]
-    )  # long E and short A, then twice the reverse
-    gross, turnover = portfolio["long_short"](predicted, portfolio["windows"].y, slice(0, 15))
-    np.testing.assert_allclose(gross, [0.3 - 0.1, -0.2 - 0.5, 0.04 + 0.06])
-    first = 1 + 1  # from nothing
-    second = (1 + 1.1) + (1 + 1.3)  # A was worth -1.1 and becomes 1; E was worth 1.3 and becomes -1
-    third = (1 - 0.8) + (1.5 - 1)  # the same positions, brought back to one dollar a side
-    np.testing.assert_allclose(turnover, [first, second, third])
-    cost = portfolio["break_even_cost"](gross, turnover)
-    assert cost == pytest.approx((0.2 - 0.7 + 0.1) / (2 + 4.4 + 0.7))
-    assert (gross - cost * turnover).sum() == pytest.approx(0)
-
-
-def test_quintiles_hold_a_fifth_of_the_stocks_a_side(portfolio):
-    generator = np.random.default_rng(0)
-    dates = np.repeat(
-        DAYS[:6:5].to_numpy(), [10, 23]
-    )  # from one week to the next, thirteen stocks are listed
-    stocks = pd.Categorical.from_codes(np.r_[:10, :23], range(23))
-    portfolio["windows"] = utils.Windows(np.zeros((33, 1, 1)), np.zeros(33), dates, dates, stocks)
-    predicted, returns = generator.permutation(33), generator.normal(size=33)
-    gross, turnover = portfolio["long_short"](predicted, returns, slice(0, 33))
-    for week, (start, end, short, long) in enumerate(
-        [(0, 10, 2, 2), (10, 33, 4, 5)]
-    ):  # long: ranks above four fifths
-        order = returns[start:end][predicted[start:end].argsort()]
-        assert gross.iloc[week] == pytest.approx(order[-long:].mean() - order[:short].mean())
-    assert turnover.iloc[0] == pytest.approx(2)
-
-
-def test_a_forecast_without_change_trades_nothing_when_nothing_moves(portfolio):
-    predicted = np.tile([1, 2, 3, 4, 5], 3)
-    _, turnover = portfolio["long_short"](predicted, np.zeros(15), slice(0, 15))
-    np.testing.assert_allclose(turnover, [2, 0, 0])
-
-
-@pytest.mark.parametrize("folds", [4, 7])
-def test_walk_forward_trains_on_what_is_known_and_leaves_no_week_out(folds, hostile):
-    names = functions("04")
-    windows = names["windows"] = hostile[1]["weekly"][0]
-    weeks = np.unique(windows.input_end)
-    first = np.searchsorted(weeks, np.datetime64("2013-01-01"))
-    cut = names["walk_forward_folds"](weeks, first, folds)
-    assert len(cut) == folds
-    forecast = np.concatenate([np.arange(len(windows))[coming] for _, coming in cut])
-    np.testing.assert_array_equal(forecast, np.flatnonzero(windows.input_end >= weeks[first]))
-    for known, coming in cut:
-        assert windows.target_date[known].max() < windows.input_end[coming].min(), (
-            "a target is known only later"
-        )
-        purged = np.unique(windows.input_end[known.stop : coming.start])
-        assert known.start == 0 and len(purged) == 1, "no more than the one week is given up"
-
-
-def test_walk_forward_keeps_the_order_of_the_folds():
-    names = functions("04")
-    folds = [(slice(0, 2), slice(3, 5)), (slice(0, 4), slice(5, 6))]
-    values = np.array([1.0, 3, 9, 5, 7, 0])
-    mean_so_far = names["walk_forward"](
-        lambda known, coming: values[coming] - values[known].mean(), folds
-    )
-    np.testing.assert_allclose(mean_so_far, [5 - 2, 7 - 2, 0 - 4.5])
-
-
-def test_ridge_gives_the_scale_back():
-    ridge = functions("04")["ridge"]
-    inputs = np.array([[-1.0], [0], [1], [2]])
-    outcome = np.array([1.0, 2, 6, 7])
-    for penalty in (
-        1e-9,
-        1,
-        1e6,
-    ):  # with one input the scale is all there is: least squares, whatever the penalty
-        assert ridge(inputs, outcome, penalty).coef_[0] == pytest.approx(2.2)
+# ----------------------------------------------------------------------------------- the returns of 04
 
 
 def test_a_delayed_trade_by_hand():
@@ -633,45 +545,62 @@ def test_a_delayed_trade_by_hand():
 
 def run_returns(windows, **parameters):
     """Notebook 04 on these windows, with one seed, up to its scoreboard."""
-    details = pd.DataFrame({"forward_return": windows.y})
+    details = pd.DataFrame({"forward_return": windows.y, "delayed_return": windows.y})
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
-    settings = (
-        dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], BATCH=256, SELECTION_FOLDS=3)
-        | parameters
-    )
-    return run_cells("04", "## Scoreboard", settings, load_windows=lambda name: (windows, details))
+    settings = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], SELECTION_FOLDS=3)
+    settings |= dict(ROUNDS=2, ROUND_STEPS=6, RETRAIN="1", WEEKS_A_BATCH=12) | parameters
+    panel = panel_of(windows)
+    replaced = {
+        "load_windows": lambda name: (windows, details),
+        "load_panel": lambda name: panel,
+    }
+    return run_cells("04", "## Scoreboard", settings, **replaced)
 
 
-def test_planted_returns_are_found_and_the_future_changes_no_forecast():
-    windows = ranked_panel(signal=0.03)
-    names = run_returns(windows, EPOCHS=1)
-    ic = {
-        name: names["weekly_ic"](forecast, names["test"]).mean()
+def weekly_ics(names, windows):
+    part = windows.input_end[names["test"]], windows.y[names["test"]]
+    return {
+        name: information_coefficient(part[1], forecast, part[0])
         for name, forecast in names["tested"].items()
     }
-    assert (
-        ic["stacked LSTM"] > 0.2 and ic["ridge"] > 0.2 and ic["reversal"] > 0.2 > ic["momentum"]
-    ), ic
 
-    second = names["folds"][1][1]
+
+@pytest.mark.slow
+def test_planted_returns_are_found_and_the_future_changes_no_forecast():
+    windows = ranked_panel(signal=0.03)
+    names = run_returns(windows)
+    ic = {name: values.mean() for name, values in weekly_ics(names, windows).items()}
+    assert ic["stacked LSTM"] > 0.2 and ic["ridge"] > 0.2, ic
+    assert ic["reversal"] > 0.2 > ic["momentum"], ic
+
+    first = names["test"].start
     changed = replace(windows, X=windows.X.copy(), y=windows.y.copy())
-    unknown = windows.target_date >= windows.input_end[second][0]
-    changed.y[unknown] *= -5
-    changed.X[second.start :] = np.random.default_rng(2).permutation(changed.X[second.start :]) * 3
-    again = run_returns(changed, EPOCHS=1)
-    before = second.start - names["test"].start
+    changed.y[windows.target_date >= windows.input_end[first]] *= -5
+    later = windows.input_end > windows.input_end[first]
+    changed.X[later] = np.random.default_rng(2).permutation(changed.X[later]) * 3
+    again = run_returns(changed)
+    before = windows.input_end[names["test"]] == windows.input_end[first]
     for name, forecast in names["tested"].items():
-        np.testing.assert_array_equal(
-            forecast[:before], again["tested"][name][:before], err_msg=name
-        )
-        assert np.abs(forecast[before:] - again["tested"][name][before:]).max() > 1e-3
+        other = again["tested"][name]
+        np.testing.assert_array_equal(forecast[before], other[before], err_msg=name)
+        assert np.abs(forecast[~before] - other[~before]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_shuffled_returns_give_no_weekly_ic():
     windows = ranked_panel(signal=0.03)
-    names = run_returns(
-        replace(windows, y=np.random.default_rng(3).permutation(windows.y)), EPOCHS=1
-    )
-    for name, forecast in names["tested"].items():
-        ic = names["weekly_ic"](forecast, names["test"])
+    shuffled = replace(windows, y=np.random.default_rng(3).permutation(windows.y))
+    for name, ic in weekly_ics(run_returns(shuffled), shuffled).items():
         assert abs(ic.mean()) < 3 * ic.std() / np.sqrt(len(ic)), name
+
+
+@pytest.mark.slow
+def test_the_loss_for_the_order_is_blind_to_scale_and_least_in_order():
+    keras = pytest.importorskip("keras")
+    names = functions("04")
+    loss, stocks = names["rank_loss"], names["STOCKS_A_WEEK"]
+    actual = np.tile(np.arange(stocks, dtype="float32"), 3)[:, None]
+    for predicted, expected in ((5 + 7 * actual, 0), (-actual, 2)):
+        values = keras.ops.convert_to_numpy(loss(actual, predicted))
+        assert values.shape == (3,)
+        np.testing.assert_allclose(values, expected, atol=1e-4)

@@ -82,9 +82,3 @@ def test_the_best_of_many_without_skill_is_no_result(seed):
     spa = SPA(np.zeros(500), -weekly, seed=0, reps=500)
     spa.compute()
     assert best > 1.4 and spa.pvalues["consistent"] > 0.05
-
-
-def test_sharpe_of_a_year_by_hand():
-    sharpe = functions("04")["sharpe"]
-    weekly = np.array([0.01, -0.01, 0.02, 0.0])
-    assert sharpe(weekly) == pytest.approx(np.sqrt(52) * 0.005 / weekly.std())

@@ -9,16 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-OPEN = ("04",)  # not yet rewritten for reading
 WIDEST = 88
 MOST_FUNCTIONS = 8
 MOST_CELLS = 3
 MOST_ROWS = 12
 WIDTHS = {9, 12}
 
-pytestmark = pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.name[:2] not in OPEN], ids=lambda path: path.stem
-)
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def code_of(path: Path) -> list:

@@ -30,7 +30,7 @@ CELLS = {
 largest = {"samples": 5, "steps": 15, "features": 6, "seed": 999}
 shapes = st.fixed_dictionaries({name: st.integers(1, number) for name, number in largest.items()})
 units = st.integers(1, 12)
-some = settings(max_examples=20, deadline=None, derandomize=True, database=None)
+some = settings(max_examples=20, derandomize=True, database=None)
 few = settings(some, max_examples=6)
 
 

@@ -4,6 +4,7 @@ JupyterLab, the site.
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from tools import hosted, lab, links, notebooks, site
-from tools.first_cell import TAGS, first_cell, repository
+from tools.first_cell import TAGS, first_cell, repository, write
 from tools.group import project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,14 +85,57 @@ def test_devcontainer_uses_the_readmes_command():
 def test_first_cell_does_nothing_at_home(monkeypatch):
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
-    before = list(sys.path)
-    source = first_cell(repository())
-    assert repository() in source and TAGS == ["hide-input"]
-    # IPython's shell lines, which plain Python does not read, stand for a failure here.
-    plain = re.sub(r"^( *)!.*$", r"\1raise AssertionError", source, flags=re.MULTILINE)
-    exec(plain, {})
-    assert sys.path == before
-    assert max(map(len, source.splitlines())) <= 88
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("something was run"))
+    before = list(sys.path), Path.cwd()
+    exec(first_cell(repository()), {})
+    assert (sys.path, Path.cwd()) == before
+
+
+@pytest.mark.parametrize("sign", ["COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"])
+def test_first_cell_fetches_the_repository_where_it_is_hosted(sign, tmp_path, monkeypatch):
+    """``git clone`` of a small repository of this machine stands for the network."""
+    origin = tmp_path / "origin"
+    for name in ("notebooks/a.ipynb", "tools/hosted.py", "utils.py"):
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_text("", encoding="utf-8")
+    (origin / "tools" / "hosted.py").write_text(
+        "open('installed', 'w', encoding='utf-8').close()", encoding="utf-8"
+    )
+    git = ["git", "-C", str(origin), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run([*git, *command], check=True)
+    home = tmp_path / "content"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    monkeypatch.setenv(sign, "1")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    exec(first_cell(origin.as_uri()), {})
+    assert (home / "installed").exists()
+    assert Path.cwd() == home / "rnn-for-trading" / "notebooks"
+    assert Path(sys.path[0]) == home / "rnn-for-trading"
+
+
+def test_writing_the_first_cell_changes_only_what_lacks_it(tmp_path):
+    path = tmp_path / "a.ipynb"
+    parts = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=parts), path)
+    write(path)
+    notebook = nbformat.read(path, 4)
+    assert [cell.source for cell in notebook.cells] == ["# Title", first_cell(repository()), "1"]
+    notebook.cells[1].execution_count = 1
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    write(path)
+    assert path.read_bytes() == before
+
+
+def test_every_notebook_begins_with_the_first_cell():
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, 4).cells
+        first = next(cell for cell in cells if cell.cell_type == "code")
+        assert first.source == first_cell(repository()), path.name
+        assert first.metadata["tags"] == TAGS, path.name
+    assert max(map(len, first.source.splitlines())) <= 88
 
 
 def test_hosted_installs_only_what_is_missing():

@@ -110,3 +110,26 @@ def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(
     monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
     run(monkeypatch, "full")
     assert not list((runner.RESULTS / "full").glob("*"))
+
+
+def test_full_keeps_the_scores_of_what_finished_before_a_failure(repository, monkeypatch, tmp_path):
+    repository("02_good", "x = 1")
+    repository("03_bad", "DAYS = 5", "DAYS / 0")  # waits for 02
+    for path in runner.NOTEBOOKS.glob("*.ipynb"):
+        text = path.read_text(encoding="utf-8").replace("(bundled)", "(local)")
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match="03_bad.ipynb failed"):
+        run(monkeypatch, "full", "--", "-p", "DAYS", "7")
+    assert [path.stem for path in (runner.RESULTS / "full").iterdir()] == ["02_good"]
+    assert "DAYS = 7" in (runner.BUILD / "03_bad.ipynb").read_text(encoding="utf-8")
+
+
+def test_the_large_panels_of_03_and_04_need_more_memory(repository, monkeypatch):
+    first, second, third = [repository(name, "x = 1") for name in ("01_a", "03_b", "04_c")]
+    monkeypatch.setattr(runner.os, "cpu_count", lambda: 8)
+    assert runner.fits(second, [], 1), "one alone may always"
+    assert runner.fits(second, [runner.Run(first, None)], 7)
+    assert not runner.fits(second, [runner.Run(third, None)], 7)
+    monkeypatch.setattr(runner.os, "cpu_count", lambda: 1)
+    assert not runner.fits(second, [runner.Run(first, None)], 99)

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
@@ -171,7 +171,6 @@ def test_unknown_metrics_and_an_auc_of_one_class_are_refused():
         scores.score("task", "model", "auc", np.ones(9), rng.normal(size=9))
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), dates=st.integers(2, 6), stocks=st.integers(3, 8))
 def test_information_coefficient_is_spearman_by_date(seed, dates, stocks):
     generator = np.random.default_rng(seed)

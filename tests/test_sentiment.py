@@ -226,3 +226,72 @@ def test_means_over_seeds(pretrained):
     assert pretrained["mean_auc"](labels, runs) == pytest.approx(expected)
     assert pretrained["auc_gain"](labels, runs, others) > 0
     assert pretrained["auc_gain"](labels, runs, runs) == 0
+
+
+FOODS = ("soup", "fish", "rice", "bread", "pasta", "salad", "cake", "tea", "curry", "pie")
+PRAISE = ("fresh", "tasty", "warm", "crisp", "lovely", "generous")
+BLAME = ("stale", "bland", "cold", "burnt", "greasy", "stingy")
+
+
+def restaurant_reviews(number: int) -> pd.DataFrame:
+    """Short made-up texts about a hundred restaurants: ``text``, ``label`` and ``film``."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for place in range(number):
+        label = int(rng.integers(2))
+        words = rng.choice(PRAISE if label else BLAME, 2)
+        first, second, third = rng.choice(FOODS, 3)
+        text = f"The {first} came {words[0]}, the {second} {words[1]}, {third} number {place}."
+        rows.append((text, label, f"place {place % 100}"))
+    return pd.DataFrame(rows, columns=["text", "label", "film"])
+
+
+def write_own_texts(folder, reviews):
+    restaurant_reviews(500).to_csv(folder / "reviews.csv", index=False)
+
+
+def write_unpacked_archive(folder, reviews):
+    """``aclImdb/`` of 640 bundled reviews, with its lists of addresses."""
+    short = reviews[reviews["text"].str.len() < 700]
+    films = short["film"].where(short["film"].str.match(r"tt\d+$"), "tt9999999")
+    short = short.assign(film=films)
+    for half, part in (("train", "train"), ("test", "test")):
+        for sentiment, label in (("pos", 1), ("neg", 0)):
+            rows = short[(short["split"] == part) & (short["label"] == label)].head(160)
+            (folder / "aclImdb" / half / sentiment).mkdir(parents=True)
+            for number, text in enumerate(rows["text"]):
+                name = f"{number}_{9 if label else 2}.txt"
+                path = folder / "aclImdb" / half / sentiment / name
+                path.write_text(text, encoding="utf-8")
+            lines = [f"http://www.imdb.com/title/{film}/usercomments" for film in rows["film"]]
+            addresses = folder / "aclImdb" / half / f"urls_{sentiment}.txt"
+            addresses.write_text("\n".join(lines), encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["06", "07"])
+@pytest.mark.parametrize("write", [write_own_texts, write_unpacked_archive])
+def test_notebooks_run_on_readers_own_texts(number, write, reviews, tmp_path, monkeypatch):
+    """All cells, with a network of few words: nothing in them counts on the bundled reviews."""
+    write(tmp_path, reviews)
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    kept = []
+    names = {"display": lambda *_: None}
+    smaller = {
+        "20_000": "600",
+        "SEEDS = [0, 1, 2]": "SEEDS = [0]",
+        "250, 1_000, 5_000": "100, 5_000",
+    }
+    for cell in cells(number):
+        if cell.cell_type != "code":
+            continue
+        source = cell.source.replace("plt.show()", "plt.close()")
+        for usual, small in smaller.items():
+            source = source.replace(usual, small)
+        exec(source, names)
+        names |= {"ROOT": tmp_path, "save_scores": lambda *saved: kept.append(saved)}
+    (_, source, scores) = kept[0]
+    assert source["kind"] == "local"
+    assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in scores)
+    if number == "07":
+        assert {row["task"] for row in scores} == {"review_sentiment_100_reviews"}

@@ -2,7 +2,8 @@
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against
 Keras' own windowing over the same panel, and against the row-by-row loop people write, on a slice
-small enough to finish; lazy windows against windows in memory; the network of notebook 03 against
+small enough to finish; lazy windows against windows in memory; many
+trainings on two local workers against one; the network of notebook 03 against
 PyTorch; and how fast filings become sequences.
 """
 
@@ -17,7 +18,7 @@ import pandas as pd
 import utils
 from tools.bench_filings import bench_filings
 from tools.bench_lstm import bench_lstm
-from tools.bench_panel import bench_growth, bench_lazy_windows
+from tools.bench_panel import bench_growth, bench_lazy_windows, bench_trainings
 
 TICKERS, WEEKS, STEPS = 2489, 522, 52
 
@@ -117,5 +118,6 @@ if __name__ == "__main__":
     bench_rivals()
     bench_lazy_windows()
     bench_growth()
+    bench_trainings()
     bench_lstm()
     bench_filings()

@@ -1,4 +1,6 @@
-"""Lazy windows of a panel against windows in memory: time of an epoch, memory as stocks grow."""
+"""Lazy windows of a panel against windows in memory: time of an epoch, memory as stocks grow; and
+many trainings on two local workers against one.
+"""
 
 import time
 import tracemalloc
@@ -83,3 +85,42 @@ def bench_growth(sizes: tuple = (500, 5_000, 25_000), weeks: int = 2600) -> None
             f"{size / 2**20:,.0f} MiB at the peak, {peak / windows:.2f} × the windows; "
             f"made in {seconds:.1f} s, a batch of {BATCH} in {batch:.1f} ms"
         )
+
+
+def build_lstm():
+    """A small recurrent model, as on a worker: nothing of this process is needed."""
+    import keras
+
+    past = keras.Input((WEEKS, FEATURES))
+    model = keras.Model(past, keras.layers.Dense(1)(keras.layers.LSTM(16)(past)))
+    model.compile("adam", loss="mse")
+    return model
+
+
+def fit_lstm(model, data: tuple, seed: int) -> list:
+    """Ten epochs; their losses."""
+    return model.fit(*data, batch_size=BATCH, epochs=10, verbose=0).history["loss"]
+
+
+def bench_trainings(jobs: int = 12) -> None:
+    """Print the time of many trainings on one local worker by that on two."""
+    from distributed import LocalCluster
+
+    import training
+
+    generator = np.random.default_rng(0)
+    data = generator.standard_normal((20 * BATCH, WEEKS, FEATURES), dtype="float32")
+    data = data, data[:, -1, :1]
+    trainer, seconds = training.Trainer(build_lstm), {}
+    for workers in (1, 2):
+        options = {"n_workers": workers, "threads_per_worker": 1}
+        with LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster:
+            address = cluster.scheduler_address
+            warm = [training.Job(seed) for seed in range(2 * workers)]
+            training.fit_jobs(trainer, fit_lstm, warm, data, address)
+            start = time.perf_counter()
+            many = [training.Job(seed) for seed in range(jobs)]
+            training.fit_jobs(trainer, fit_lstm, many, data, address)
+            seconds[workers] = time.perf_counter() - start
+    ratio = seconds[1] / seconds[2]
+    print(f"{jobs} trainings on one local worker take {ratio:.2f} × as long as on two")

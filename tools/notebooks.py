@@ -3,7 +3,7 @@ papermill options]``.
 
 run      executed copies and HTML in build/, tracked files untouched
 refresh  the same, then outputs into notebooks/, scores into results/bundled, tables into README.md
-full     the same as run on local data, then scores into results/full
+full     the same as run on local data; the scores of each into results/full as soon as it is over
 """
 
 import argparse
@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
 NEEDS = {"03": "02", "04": "02", "09": "08"}  # a notebook that reads what another one writes
 STYLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
-GIB_EACH = 3  # memory to leave free for a notebook before another one starts
+GIB_EACH = 3  # memory that a notebook may need
+GIB = {"03": 4, "04": 4}  # those that need more, with a panel of 500 stocks
 
 
 @dataclass
@@ -76,27 +77,32 @@ def start(path, parameters):
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
 
 
-def slots():
-    """Notebooks that fit at once: one a core, and GIB_EACH of free memory for each."""
-    free = psutil.virtual_memory().available / 2**30
-    return max(1, min(os.cpu_count(), int(free / GIB_EACH)))
+def fits(path, running, free):
+    """May the notebook ``path`` start beside those ``running``? One a core, and memory for all of
+    them within the ``free`` GiB that there were before the first; one alone may always.
+    """
+    names = [number(run.source) for run in running] + [number(path)]
+    needed = sum(GIB.get(name, GIB_EACH) for name in names)
+    return not running or (len(names) <= os.cpu_count() and needed <= free)
 
 
-def execute(paths, parameters):
-    """Run all ``paths`` as their needs, the cores and the memory allow; exit with the cell and the
-    error of a failure.
+def execute(paths, parameters, finished=lambda path: None):
+    """Run all ``paths`` as their needs, the cores and the memory allow, and call ``finished`` with
+    each that is over; exit with the cell and the error of a failure.
     """
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
-    waiting, running, size = list(paths), [], slots()
+    waiting, running = list(paths), []
+    free = psutil.virtual_memory().available / 2**30
     try:
         while waiting or running:
             unfinished = {number(path) for path in waiting} | {
                 number(run.source) for run in running
             }
             ready = [path for path in waiting if NEEDS.get(number(path)) not in unfinished]
-            for path in ready[: size - len(running)]:
-                waiting.remove(path)
-                running.append(start(path, parameters))
+            for path in ready:
+                if fits(path, running, free):
+                    waiting.remove(path)
+                    running.append(start(path, parameters))
             show(running, waiting)
             time.sleep(0.2)
             for run in [run for run in running if run.process.poll() is not None]:
@@ -105,6 +111,7 @@ def execute(paths, parameters):
                     sys.exit(failure(run))
                 say(f"{run.source.stem}  {run.seconds:.0f} s, {len(running) + len(waiting)} to go")
                 write_html(BUILD / run.source.name)
+                finished(run.source)
     finally:
         for run in running:
             run.process.terminate()
@@ -157,10 +164,15 @@ def scoreboard(paths):
             print(score_table(result["scores"]).to_string())
 
 
-def keep_scores(paths, folder):
+def keep_scores(path, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        shutil.copy(BUILD / "results" / f"{path.stem}.json", folder)
+    shutil.copy(BUILD / "results" / f"{path.stem}.json", folder)
+
+
+def keep_local_scores(path):
+    """Scores of one notebook into results/full, where they were made from local data."""
+    if "(local)" in read_result(path)["source"]:
+        keep_scores(path, RESULTS / "full")
 
 
 def keep_outputs(path):
@@ -205,16 +217,15 @@ def main():
             "python -m data list)"
         )
     paths = select(arguments.numbers)
-    execute(paths, options)
+    if arguments.mode == "full":
+        execute(paths, options, keep_local_scores)
+    else:
+        execute(paths, options)
     if arguments.mode == "refresh":
         for path in paths:
             keep_outputs(path)
-        keep_scores(paths, RESULTS / "bundled")
+            keep_scores(path, RESULTS / "bundled")
         render()
-    if arguments.mode == "full":
-        keep_scores(
-            [path for path in paths if "(local)" in read_result(path)["source"]], RESULTS / "full"
-        )
     scoreboard(paths)
 
 

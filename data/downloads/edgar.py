@@ -12,6 +12,9 @@ from data.downloads.stored import older_rows, part, store_rows
 from data.downloads.yahoo import TICKERS
 
 ITEMS = ("1A", "7", "7A")
+# Annual reports too, which edgartools does not cut into sections; in a 10-KSB the items have other
+# numbers. They are named, not read.
+OTHER_FORMS = ("10-K405", "10-KT", "10-KSB", "10-KSB40")
 FIRST_YEAR = 2010
 TYPES = dict.fromkeys(("ticker", "form", "item", "text", "accession"), "str") | {
     "cik": "int64",
@@ -69,6 +72,11 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     found, failed = one_by_one(
         tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists"
     )
+    tell_other_forms(found)
+    found = {
+        ticker: [filing for filing in listed if filing.form == "10-K"]
+        for ticker, listed in found.items()
+    }
     wanted = {}
     for ticker, listed in found.items():
         for filing in listed:
@@ -120,6 +128,18 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     )
 
 
+def tell_other_forms(found):
+    """Say which annual reports are left out because of their form; ``found`` is ticker: filings."""
+    others = []
+    for ticker, listed in found.items():
+        for filing in listed:
+            if filing.form != "10-K":
+                others.append(f"{ticker} {filing.filing_date} ({filing.form})")
+    if others:
+        more = f" and {len(others) - 5:,} more" if len(others) > 5 else ""
+        print(f"annual reports in another form than 10-K, not read: {', '.join(others[:5])}{more}")
+
+
 def stored_elsewhere(rows, ticker, listed):
     """Whether the filings of ``ticker`` are those of another share class, under whose ticker they
     stand.
@@ -129,7 +149,9 @@ def stored_elsewhere(rows, ticker, listed):
 
 
 def listing(edgar, ticker, first, last):
-    """The 10-K filings of one company; none where EDGAR does not know it."""
+    """The annual reports of one company, 10-K and OTHER_FORMS; none where EDGAR does not know
+    it.
+    """
 
     def find():
         company = edgar.Company(ticker)
@@ -137,7 +159,9 @@ def listing(edgar, ticker, first, last):
             raise DownloadError("HTTP 404 (Not Found) from data.sec.gov", patience.STEPS[404])
         return list(
             company.get_filings(
-                form="10-K", amendments=False, filing_date=f"{first}-01-01:{last}-12-31"
+                form=["10-K", *OTHER_FORMS],
+                amendments=False,
+                filing_date=f"{first}-01-01:{last}-12-31",
             )
         )
 

@@ -44,7 +44,10 @@ def fit(corpus, training_end, client, progress=None):
     for found in each(_count_words):
         counts.update(found)
     if not counts:
-        raise ValueError(f"no words in filings before {end:%Y-%m-%d}: the training period is empty")
+        raise ValueError(
+            f"no words in filings before {end:%Y-%m-%d}: the training period is empty; needs "
+            "filings before it, so choose a later TRAINING_END"
+        )
     least = min(settings.min_count, 5)  # a phrase cannot be more frequent than its words
     words = sorted(
         (word for word, count in counts.items() if count >= least),

@@ -110,13 +110,13 @@ def load_sequences(training_end, folder=FOLDER, columns=None):
     ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises
     DataError where a file is absent, or where the sequences come from other filings than those in
     use now, or phrases and vocabulary from a training period that does not end on the date
-    ``training_end``.
+    ``training_end``; None takes any.
     """
     manifest = read_manifest(folder)
     source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
     dataset = DATASETS["filings"]
     check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
-    if pd.Timestamp(fitted) != pd.Timestamp(training_end):
+    if training_end is not None and pd.Timestamp(fitted) != pd.Timestamp(training_end):
         raise DataError(
             f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but "
             f"{training_end} is asked for; "

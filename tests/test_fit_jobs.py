@@ -1,0 +1,88 @@
+"""Many trainings: the same numbers in this process and on a cluster, a dead worker's job is redone."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import training  # before keras
+from training import Job, Trainer, WeekBatches, fit_jobs
+
+keras = pytest.importorskip("keras")
+
+
+def build(slope):
+    inputs = keras.Input((3,))
+    more = keras.layers.Dense(1)(keras.layers.Dropout(0.3)(inputs))
+    line = training.fixed_line(inputs, np.full(3, slope), 0.0)
+    model = keras.Model(inputs, line + more)
+    model.compile("adam", "mse")
+    return model
+
+
+def fit(model, data, seed, rows):
+    X, y, once = data
+    if once:
+        try:
+            open(once, "x", encoding="utf-8").close()  # one worker is the first
+            os._exit(1)
+        except FileExistsError:
+            pass
+    model.fit(X[:rows], y[:rows], epochs=2, verbose=0)
+    return model.predict(X, verbose=0)[:, 0]
+
+
+@pytest.fixture
+def data():
+    X = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
+    return X, X.sum(axis=1), None
+
+
+JOBS = [Job(seed, (slope,), (rows,)) for seed, slope, rows in ((0, 0.5, 100), (1, 0.5, 150))]
+JOBS.append(Job(0, (2.0,), (100,)))
+
+
+def test_a_job_is_that_of_a_new_model(data):
+    found = fit_jobs(Trainer(build, 0.5), fit, JOBS, data)
+    alone = fit_jobs(Trainer(build, 2.0), fit, JOBS[2:], data)
+    for one, other in zip(found[2][0], alone[0][0]):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found[2][1], alone[0][1])
+    assert np.abs(found[0][1] - found[1][1]).max() > 1e-3
+    assert 2.0 in found[2][0][0] and 0.5 in found[0][0][0], "the fixed weights are those of the job"
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_numbers_though_a_worker_dies(data, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    here = fit_jobs(Trainer(build, 0.5), fit, JOBS, data)
+    died = str(tmp_path / "died")
+    options = dict(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+    with LocalCluster(**options) as cluster:
+        monkeypatch.setenv("RNN_TRADING_SCHEDULER", cluster.scheduler_address)
+        there = fit_jobs(Trainer(build, 0.5), fit, JOBS, (*data[:2], died))
+    assert os.path.exists(died), "a worker died"
+    for (weights, kept), (others, same) in zip(here, there):
+        np.testing.assert_allclose(kept, same, rtol=1e-5, atol=1e-6)
+        for one, other in zip(weights, others):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_holds_whole_weeks():
+    dates = np.repeat(pd.date_range("2020-01-03", periods=6, freq="W-FRI").to_numpy(), 7)
+    dates = dates[:-4]  # the last week has three stocks
+    number = np.arange(len(dates))
+    batches = WeekBatches({"x": number}, {"y": number}, dates, slice(0, None), 4, 5, 0, 30)
+    seen = []
+    for place in range(len(batches)):
+        x, y = batches[place]
+        np.testing.assert_array_equal(x["x"], y["y"])
+        weeks = dates[x["x"]].reshape(4, 5)
+        assert (weeks == weeks[:, :1]).all()
+        seen.append(x["x"])
+    assert set(np.concatenate(seen)) == set(number), "every sample has its turn"
+    first = batches[0][0]["x"].copy()
+    batches.on_epoch_end()
+    assert (batches[0][0]["x"] != first).any()
