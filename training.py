@@ -683,6 +683,7 @@ def fit_network(
             verbose=0,
         )
         seconds.append(time.perf_counter() - began)
+        history.set_model(None)  # or the model would live as long as its History
         return np.nanmin([*history.history["val_loss"], np.inf]), history, model.get_weights()
 
     first, *others = seeds
@@ -690,14 +691,14 @@ def fit_network(
     rate = min(tried, key=lambda each: tried[each][0])
     kept = [tried[rate], *[fit(seed, rate) for seed in others]]
     weights, histories = [run[2] for run in kept], [run[1] for run in kept]
-    model = trainer.model
-    if keras.backend.backend() == "tensorflow":  # too few forecasts to pay for a compilation
-        model.jit_compile = False
+    parameters = trainer.model.count_params()
 
     def predict(rows):
+        model = network_for(build, problem)
+        if keras.backend.backend() == "tensorflow":  # one forecast does not pay for compiling
+            model.jit_compile = False
         return predict_over_seeds(model, weights, rows, batch_size=512).mean(axis=0)
 
-    parameters = model.count_params()
     return Forecaster(name, problem, predict, parameters, min(seconds), histories, rate)
 
 
@@ -712,7 +713,11 @@ def fit_everywhere(
     """``fit_network`` on each problem; all shapes are checked before anything is trained."""
     for problem in problems:
         network_for(build, problem)
-    return [fit_network(name, build, problem, seeds, updates, rates) for problem in problems]
+    fitted = []
+    for problem in problems:
+        fitted.append(fit_network(name, build, problem, seeds, updates, rates))
+        keras.backend.clear_session()  # what was compiled takes more memory than the weights
+    return fitted
 
 
 def seconds_by_length(
@@ -739,4 +744,5 @@ def seconds_by_length(
             model.fit(X, y, batch_size=batch, verbose=0)
             times.append(time.perf_counter() - began)
         found[steps] = min(times[1:])
+        keras.backend.clear_session()
     return found

@@ -28,7 +28,7 @@ from utils import Split, Windows, make_panel_windows, make_windows, split_by_dat
 
 PARKINSON = 4 * np.log(2)  # the squared daily range over this is a variance (Parkinson 1980)
 TREE_WORDS = 300  # the most frequent words that boosted trees see
-REPETITIONS = 300  # of the bootstrap
+REPETITIONS = 200  # of the bootstrap
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
+from notebook_code import functions
 
 from features.beyond import (
     MeanAndLast,
@@ -197,3 +198,15 @@ def test_attention_without_positions_knows_no_order():
     waves = position_waves(50, 8)
     assert waves.shape == (50, 8) and np.abs(waves).max() <= 1
     assert len(np.unique(waves.round(6), axis=0)) == 50
+
+
+def test_exponential_gate_is_its_formula():
+    """That of notebook 10, with its running maximum, against the plain sums, and it never overflows."""
+    gate, rng = functions("10")["exponential_gate"], np.random.default_rng(0)
+    values, write, keep = rng.normal(size=12), rng.normal(size=12), rng.uniform(0.5, 1, 12)
+    written, amount = 0.0, 0.0
+    for number, output in enumerate(gate(values, write, keep)):
+        written = keep[number] * written + np.exp(write[number]) * values[number]
+        amount = keep[number] * amount + np.exp(write[number])
+        assert output == pytest.approx(written / amount)
+    assert np.isfinite(gate(values, 1000 * write, keep)).all()
