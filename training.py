@@ -137,7 +137,7 @@ def fit_jobs(
     Args:
         trainer: holds the compiled model.
         fit: a function that a cluster can be sent, as ``trainer.build`` must be: it reads nothing
-            but its arguments and what can be pickled.
+            but its arguments and what can be sent to another process.
         jobs: the trainings, in the order of the result.
         data: what all of them read.
         scheduler: address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; by default that in
