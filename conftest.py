@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 # TensorFlow brings symbols of another TLS library: loaded first, it takes from curl the browser
 # that yfinance speaks as ("Impersonating chrome150 is not supported"). No download loads both, but
@@ -23,3 +24,13 @@ OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")])
 )
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    """The bundled reviews."""
+    import data  # not before the line above on curl_cffi
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNN_TRADING_DATA", "")
+        return data.load_imdb()

@@ -112,8 +112,14 @@ def volatility_panel(
     all of them; "excess_volatility" is a stock's own less the market's.
     """
     change = returns(weekly_prices(prices), suspect).clip(*limits)
-    volatility = weekly_volatility(prices, suspect)
-    zero = volatility * 0.0  # missing where the volatility is
+    return beside_market(change, weekly_volatility(prices, suspect))
+
+
+def beside_market(change: pd.DataFrame, volatility: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Returns and log volatilities, each weeks × tickers, with those of the market and the excess
+    over it, as in ``volatility_panel``; missing where the volatility is.
+    """
+    zero = volatility * 0.0
     market = zero.add(volatility.mean(axis=1), axis=0)
     return {
         "return": change,

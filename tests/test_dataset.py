@@ -5,8 +5,9 @@ stock, no future.
 import numpy as np
 import pandas as pd
 import pytest
+from examples import SOURCE
 
-from data.source import DataError, Source
+from data.source import DataError
 from features import dataset
 from features.dataset import LazyWindows, make_dataset, values_at
 from features.panel import weekly_prices, weekly_volatility, with_next_week
@@ -14,16 +15,6 @@ from utils import make_panel_windows
 
 DAYS = pd.bdate_range("2009-01-01", "2012-12-28", name="date")
 TRAINING_END = "2011-06-01"
-SOURCE = Source(
-    name="prices",
-    kind="bundled",
-    origin="made up",
-    licence="none",
-    first=None,
-    last=None,
-    rows=0,
-    sha256="0" * 64,
-)
 
 
 def made_up_prices(stocks=6, seed=0):

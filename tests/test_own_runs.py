@@ -18,10 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SIX = list("ABCDEF")
 LITTLE = {  # by notebook: a little training
-    "01": {"TEST_START": "2012-01-01", "STEPS": 20, "SEEDS": [0]},
+    "01": {"TEST_START": "2012-01-01", "STEPS": 20, "LONGER": 1, "SEEDS": [0]},
     "03": {"ROUNDS": 2, "SEEDS": [0]},
-    "04": {"EPOCHS": 1, "SEEDS": [0]},
-    "05": {"EPOCHS": 2, "TRIED_EPOCHS": [0, 2], "PATHS": 20, "SEEDS": [0]},
+    "04": {"ROUNDS": 1, "RETRAIN": [1], "PENALTIES": [100], "SEEDS": [0]},
+    "05": {"EPOCHS": 2, "PATHS": 20, "SEEDS": [0]},
     "06": {"UNITS": 4, "SEEDS": [0]},
 }
 NUMBER = np.random.default_rng  # a generator for each file, so that files do not depend on others
@@ -54,6 +54,8 @@ def code(number, **parameters):
         if cell.cell_type == "code":
             parts.append(cell.source)
         if "parameters" in cell.metadata.get("tags", []):
+            unknown = [name for name in parameters if name not in cell.source]
+            assert not unknown, f"no parameters of {path.stem}: {unknown}"
             parts += [f"{name} = {value!r}" for name, value in parameters.items()]
     return "\n\n".join(parts)
 

@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from examples import SOURCE
 from notebook_code import functions
 
 import utils
@@ -29,16 +30,6 @@ from features.panel import (
 )
 from scores import information_coefficient
 
-SOURCE = Source(
-    name="prices",
-    kind="bundled",
-    origin="made up",
-    licence="none",
-    first=None,
-    last=None,
-    rows=0,
-    sha256="0" * 64,
-)
 DAYS = pd.bdate_range("2009-01-01", "2015-12-31", name="date")
 VALIDATION, TEST = "2013-01-01", "2014-01-01"
 
@@ -436,15 +427,7 @@ def panel_of(windows):
     noise = pd.DataFrame(generator.normal(size=change.shape), change.index, change.columns)
     volatility = -4 + noise + noise.shift(1, fill_value=0)
     volatility += np.linspace(-1, 1, change.shape[1])  # some stocks are wilder than others
-    zero = change * 0
-    market = zero.add(volatility.mean(axis=1), axis=0)
-    return {
-        "return": change,
-        "market_return": zero.add(change.mean(axis=1), axis=0),
-        "volatility": volatility,
-        "market_volatility": market,
-        "excess_volatility": volatility - market,
-    }
+    return dataset.beside_market(change, volatility)
 
 
 def run_direction(windows, until, panel=None, **parameters):

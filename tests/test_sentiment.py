@@ -37,13 +37,6 @@ def notebook():
 
 
 @pytest.fixture(scope="module")
-def reviews():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RNN_TRADING_DATA", "")
-        return data.load_imdb()
-
-
-@pytest.fixture(scope="module")
 def small(reviews):
     """Sequences of at most 100 words and labels of 1,200 training and 800 validation reviews, and
     the vocabulary.

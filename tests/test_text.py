@@ -32,13 +32,6 @@ def local(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def reviews():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RNN_TRADING_DATA", "")
-        return data.load_imdb()
-
-
 def refused(load, path, problem):
     with pytest.raises(data.DataError) as error:
         load()
