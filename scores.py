@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import statsmodels.api as sm
-from arch.bootstrap import StationaryBootstrap
+from arch.bootstrap import MCS, StationaryBootstrap
 from scipy import stats
 from scipy.stats import rankdata
 
@@ -251,6 +251,30 @@ def diebold_mariano(
     correction = np.sqrt((count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count)
     statistic = float(fit.tvalues[0] * correction)
     return statistic, float(2 * stats.t.cdf(-abs(statistic), count - 1))
+
+
+def confidence_set(
+    losses: pd.DataFrame, block: int, repetitions: int = 1000, size: float = 0.1, seed: int = 0
+) -> pd.Series:
+    """p value of each model in the model confidence set (Hansen, Lunde and Nason 2011).
+
+    ``losses`` is (dates, models), without missing values; models with the same losses count once. A
+    model belongs to the set of confidence 1 − ``size`` if its p value is above ``size``. ``block``
+    is the mean length of the blocks of the stationary bootstrap, in dates.
+    """
+    twins = {model: losses.T.eq(losses[model]).all(axis=1).idxmax() for model in losses}
+    different = losses[list(dict.fromkeys(twins.values()))]
+    test = MCS(different, size=size, reps=repetitions, block_size=block, method="R", seed=seed)
+    test.compute()
+    return pd.Series(twins).map(test.pvalues["Pvalue"])
+
+
+def sharpe_ratio(returns: np.ndarray, a_year: int) -> float:
+    """Mean over standard deviation of returns, for a year of ``a_year`` of them; cash earns
+    nothing, and returns that never change have 0.
+    """
+    spread = np.std(returns)
+    return float(np.sqrt(a_year) * np.mean(returns) / spread) if spread > 0 else 0.0
 
 
 def information_coefficient(

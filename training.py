@@ -102,13 +102,16 @@ def epochs_for(steps: int, samples: int, batch_size: int) -> tuple[int, int]:
 
 
 def predict_over_seeds(
-    model: keras.Model, weights: list, X: np.ndarray, batch_size: int = 2048
+    model: keras.Model, weights: list, X: np.ndarray | list[np.ndarray], batch_size: int = 2048
 ) -> np.ndarray:
-    """Predictions of a single-output model for each of the ``weights``: (seeds, samples)."""
+    """Predictions of a model with one number a sample, for each of the ``weights``: (seeds,
+    samples). ``X`` is what ``model.predict`` reads, an array or a list of them.
+    """
     predictions = []
     for trained in weights:
         model.set_weights(trained)
-        predictions.append(model.predict(X, batch_size=batch_size, verbose=0).reshape(len(X)))
+        predicted = model.predict(X, batch_size=batch_size, verbose=0)
+        predictions.append(np.squeeze(predicted, axis=-1))
     return np.stack(predictions)
 
 
@@ -664,7 +667,7 @@ def fit_network(
     batch = min(problem.batch, len(X))
     used = len(X) // batch * batch  # batches of one size: XLA compiles each size anew
     X, y = X[-used:], y[-used:]
-    passes = max(LEAST_PASSES, round(updates * batch / used))
+    passes = max(LEAST_PASSES, epochs_for(updates, used, batch)[0])
     held_out = problem.part("validation")
     trainer = Trainer(lambda: network_for(build, problem))
     seconds = []

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from arch.bootstrap import MCS
 from scipy.special import expit
 from scipy.stats import t
 from sklearn.linear_model import RidgeCV
@@ -19,7 +18,7 @@ from statsmodels.tsa.api import VAR
 from statsmodels.tsa.statespace.dynamic_factor_mq import DynamicFactorMQ
 from threadpoolctl import threadpool_limits
 
-from scores import score_row
+from scores import confidence_set, score_row
 
 ALPHAS = tuple(
     10.0 ** np.arange(0, 4.5, 0.5)
@@ -372,8 +371,8 @@ def fit_dynamic_factor(
     noise = design @ uncertain @ design.T + fit.obs_cov[..., 0]
     gain = uncertain @ design.T @ np.linalg.pinv(noise)
     found = StateSpace(design, transition, gain)
-    state, errors = found.start(inputs[None, :12])[0], []
-    mean = state[0] @ design.T
+    state, mean = found.start(inputs[None, :12])
+    errors = []
     for month in inputs[12:]:
         errors.append(month - mean[0])
         state, mean = found.advance(state, month[None])
@@ -702,9 +701,7 @@ def confidence_sets(
     measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], metric: str = "crps"
 ) -> pd.DataFrame:
     """p values in the model confidence set (Hansen, Lunde and Nason 2011): a line a model, a column
-    a series and months ahead. A model below 0.10 is not in the 90 % set. Blocks of twelve
-    dates. Models with the same losses
-    count once.
+    a series and months ahead. A model below 0.10 is not in the 90 % set. Blocks of twelve dates.
     """
     columns = {}
     for place, name in enumerate(names):
@@ -713,12 +710,7 @@ def confidence_sets(
                 model: values[metric][:, months - 1, place] for model, values in measured.items()
             }
             table = pd.DataFrame(losses)
-            twins = {model: table.T.eq(table[model]).all(axis=1).idxmax() for model in table}
-            different = table[list(dict.fromkeys(twins.values()))]
-            test = MCS(different, size=0.1, block_size=12, reps=500, seed=0)
-            test.compute()
-            found = test.pvalues["Pvalue"]
-            columns[name, f"{months} m"] = pd.Series(twins).map(found)
+            columns[name, f"{months} m"] = confidence_set(table, block=12, repetitions=500)
     return pd.DataFrame(columns).reindex(list(measured))
 
 

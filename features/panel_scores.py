@@ -149,7 +149,7 @@ def volatility_table(
         t = [np.nan, np.nan]
         if name != rival:
             t = [paired_by_week(*pair, weeks)[1] for pair in zip(losses, others)]
-        rows[name] = [1 - losses[0].mean() / true.var(), losses[1].mean(), *t]
+        rows[name] = [r2(true, forecast[part]), losses[1].mean(), *t]
     return pd.DataFrame(rows, ["R²", "QLIKE", "t, squared error", "t, QLIKE"]).T
 
 

@@ -5,13 +5,13 @@ import pandas as pd
 from scipy import stats
 from skfolio.measures import get_drawdowns, max_drawdown
 
-from scores import bootstrap_interval, mean_t_statistic, score_row
+from scores import bootstrap_interval, mean_t_statistic, score_row, sharpe_ratio
 from utils import Windows
 
 WEEKS_A_YEAR = 52
 
 
-def walk_forward_folds(windows: Windows, part: slice, folds: int) -> list[tuple[slice, slice]]:
+def weekly_folds(windows: Windows, part: slice, folds: int) -> list[tuple[slice, slice]]:
     """(samples known, samples to forecast) for each fold over the weeks of a part of the samples.
 
     What is known has its target before the first input of the fold ends, so the week before each
@@ -74,8 +74,7 @@ def break_even_cost(gross: pd.Series, turnover: pd.Series) -> float:
 
 def sharpe(weekly_returns: np.ndarray) -> float:
     """Mean over standard deviation, for a year of 52 weeks; 0 for returns that never change."""
-    spread = np.std(weekly_returns)
-    return float(np.sqrt(WEEKS_A_YEAR) * np.mean(weekly_returns) / spread) if spread > 0 else 0.0
+    return sharpe_ratio(weekly_returns, WEEKS_A_YEAR)
 
 
 def deflated_sharpe(weekly_returns: np.ndarray, tried: np.ndarray) -> tuple[float, float]:

@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arch import arch_model
-from arch.bootstrap import MCS
 from pandas.io.formats.style import Styler
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -23,7 +22,15 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.api import OLS
 from threadpoolctl import threadpool_limits
 
-from scores import bootstrap_interval, diebold_mariano, jackknife_interval, r2, score_row
+import scores
+from scores import (
+    bootstrap_interval,
+    diebold_mariano,
+    jackknife_interval,
+    r2,
+    score_row,
+    sharpe_ratio,
+)
 from utils import FAMILIES, legend_below, make_windows
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
@@ -160,9 +167,9 @@ def walk_forward_folds(
         raise ValueError("the dates must be sorted from old to new, without duplicates")
     if not len(dates):
         raise ValueError("there are no days to divide: the prices are too few")
-    start_of_all = pd.Timestamp(test_start)
     known = dates[horizon:].append(pd.DatetimeIndex([pd.Timestamp.max] * horizon))
-    start, folds = pd.Timestamp(test_start), []
+    begin, folds = pd.Timestamp(test_start), []
+    start = begin
     while start <= dates[-1]:
         end, choice = (start + pd.DateOffset(years=n) for n in (years, -validation_years))
         folds.append(
@@ -177,7 +184,7 @@ def walk_forward_folds(
     for name in ("train", "validation", "test"):
         if not folds or not len(getattr(folds[0], name)):
             raise ValueError(
-                f"the first fold has no days in {name}: the test starts {start_of_all:%Y-%m-%d}, "
+                f"the first fold has no days in {name}: the test starts {begin:%Y-%m-%d}, "
                 f"the days run from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}; needs days more "
                 f"than {validation_years} years before the test"
             )
@@ -521,14 +528,10 @@ def mincer_zarnowitz(actual: np.ndarray, predicted: np.ndarray) -> tuple[float, 
 def confidence_set(losses: pd.DataFrame, size: float = 0.1, seed: int = 0) -> pd.Series:
     """p value of each model in the model confidence set (Hansen, Lunde and Nason 2011), best first.
 
-    ``losses`` is (days, models), without missing values. A model belongs to the set of confidence 1
-    − ``size`` if its p value is above ``size``. Blocks of the stationary bootstrap have a mean of
-    the cube root of the days, at least 22.
+    As ``scores.confidence_set``, with blocks of the cube root of the days, at least 22.
     """
     block = max(MONTH, round(len(losses) ** (1 / 3)))
-    test = MCS(losses, size=size, reps=1000, block_size=block, method="R", seed=seed)
-    test.compute()
-    return test.pvalues["Pvalue"].sort_values(ascending=False)
+    return scores.confidence_set(losses, block, size=size, seed=seed).sort_values(ascending=False)
 
 
 def coverage_tests(outcome: np.ndarray, limit: np.ndarray, share: float) -> dict[str, float]:
@@ -606,7 +609,7 @@ def targeted_position(
 
 def sharpe(returns: np.ndarray) -> float:
     """Mean over standard deviation of daily returns (days,), a year; cash earns nothing."""
-    return float(np.mean(returns) / np.std(returns) * np.sqrt(TRADING_DAYS))
+    return sharpe_ratio(returns, TRADING_DAYS)
 
 
 def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFrame:

@@ -9,8 +9,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.first_cell import ID
-
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TEST_SECTION = "## Test: opened once"
@@ -117,8 +115,7 @@ def test_nothing_is_fitted_on_the_test_set(path):
 
 
 def test_cells_are_short_and_portable(path):
-    # the first cell, which Colab and Kaggle need, is held by tests/test_repository.py
-    sources = [cell.source for cell in code_cells(read(path)) if cell.get("id") != ID]
+    sources = [cell.source for cell in code_cells(read(path))]
     lengths = [len(source.splitlines()) for source in sources]
     assert statistics.median(lengths) < 10 and max(lengths) <= 25
     for source in sources:

@@ -10,7 +10,7 @@ from features.portfolio import (
     deflated_sharpe,
     long_short,
     sharpe,
-    walk_forward_folds,
+    weekly_folds,
 )
 from utils import Windows
 
@@ -79,7 +79,7 @@ def panel(weeks=60, stocks=4):
 @pytest.mark.parametrize("folds", [1, 4, 7])
 def test_walk_forward_trains_on_what_is_known_and_leaves_no_week_out(folds):
     windows, part = panel(), slice(100, 240)
-    cut = walk_forward_folds(windows, part, folds)
+    cut = weekly_folds(windows, part, folds)
     assert len(cut) == folds
     rows = np.concatenate([np.arange(len(windows))[coming] for _, coming in cut])
     np.testing.assert_array_equal(rows, np.arange(100, 240))
@@ -92,9 +92,9 @@ def test_walk_forward_trains_on_what_is_known_and_leaves_no_week_out(folds):
 @pytest.mark.parametrize("folds", [0, 36])
 def test_too_many_folds_are_said(folds):
     with pytest.raises(ValueError, match=f"from 1 to the 35 weeks of these years, given {folds}"):
-        walk_forward_folds(panel(), slice(100, 240), folds)
+        weekly_folds(panel(), slice(100, 240), folds)
     with pytest.raises(ValueError, match="nothing is known before the first fold"):
-        walk_forward_folds(panel(), slice(0, 240), 2)
+        weekly_folds(panel(), slice(0, 240), 2)
 
 
 def test_sharpe_of_a_year_by_hand():

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
 
 from tools import hosted, lab, links, notebooks, site
 from tools.first_cell import TAGS, first_cell, repository, write
@@ -108,11 +109,15 @@ def test_first_cell_fetches_the_repository_where_it_is_hosted(sign, tmp_path, mo
     home.mkdir()
     monkeypatch.chdir(home)
     monkeypatch.setenv(sign, "1")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    exec(first_cell(origin.as_uri()), {})
+    monkeypatch.delenv("PYTHONPATH")  # of these tests
+    # a kernel, as there: where it is comes on its path before what is installed
+    sources = [first_cell(origin.as_uri()), "import utils", "print(utils.__file__)"]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, resources={"metadata": {"path": str(home)}}).execute()
     assert (home / "installed").exists()
-    assert Path.cwd() == home / "rnn-for-trading" / "notebooks"
-    assert Path(sys.path[0]) == home / "rnn-for-trading"
+    found = Path(notebook.cells[-1].outputs[0]["text"].strip())
+    assert found == home / "rnn-for-trading" / "utils.py"
 
 
 def test_writing_the_first_cell_changes_only_what_lacks_it(tmp_path):

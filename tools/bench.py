@@ -2,9 +2,8 @@
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against
 Keras' own windowing over the same panel, and against the row-by-row loop people write, on a slice
-small enough to finish; lazy windows against windows in memory; many
-trainings on two local workers against one; the network of notebook 03 against
-PyTorch; and how fast filings become sequences.
+small enough to finish; lazy windows against windows in memory; many trainings on two local workers
+against one; the network of notebook 03 against PyTorch; and how fast filings become sequences.
 """
 
 import statistics

@@ -25,8 +25,7 @@ if "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
         clone = ["git", "clone", "--quiet", "--depth", "1", repository]
         subprocess.run([*clone, "rnn-for-trading"], check=True)
         subprocess.run([sys.executable, "rnn-for-trading/tools/hosted.py"], check=True)
-    os.chdir("rnn-for-trading/notebooks")
-    sys.path.insert(0, os.path.abspath(".."))
+    os.chdir("rnn-for-trading")  # a kernel imports from where it is
 """
 
 
