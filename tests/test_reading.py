@@ -62,6 +62,18 @@ def test_functions_are_few_and_read_no_variable_of_the_notebook(path):
         assert not (read - own) & variables, (function.name, sorted((read - own) & variables))
 
 
+def test_every_import_is_used(path):
+    tree = ast.parse("\n".join(cell.source for cell in code_of(path)))
+    imported, used = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imported |= {(name.asname or name.name).split(".")[0] for name in node.names}
+        elif isinstance(node, ast.Name):
+            used.add(node.id)
+    # for what it does when it comes: no start-up notes
+    assert imported - used <= {"training"}, imported - used
+
+
 def test_words_follow_after_three_cells(path):
     run = 0
     for cell in nbformat.read(path, as_version=4).cells:
