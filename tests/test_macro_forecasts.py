@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from macro_panels import KINDS, error_ratio, panel_of, with_another_future
 from scipy.stats import norm
 
 from features import macro
 
-KINDS = {"sentiment": "level", "ip": "growth", "rate": "difference", "spread": "level"}
 FITS = [
     macro.fit_persistence,
     partial(macro.fit_ar, max_lags=4),
@@ -19,19 +19,6 @@ FITS = [
     macro.fit_factors,
     macro.fit_dynamic_factor,
 ]
-
-
-def panel_of(changes, start="1970-01-01"):
-    """A panel whose first and last columns are levels, the others summed changes of it."""
-    months = pd.date_range(start, periods=len(changes), freq="MS")
-    sums = np.cumsum(changes, axis=0)
-    columns = {
-        "sentiment": changes[:, 0],
-        "ip": 50 * np.exp(sums[:, 1] / 100),
-        "rate": sums[:, 2],
-        "spread": changes[:, 3],
-    }
-    return pd.DataFrame(columns, months)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +71,7 @@ def test_rolling_paths_never_see_past_their_date(panel, fit):
     """Shuffle and stretch the future of the whole panel: forecasts up to then stay as they are."""
     dates = panel.index[180:204]
     last = dates[15]  # between the second estimation and the end
-    changed, after = panel.copy(), panel.index > last
-    changed.loc[after] = panel[after].sample(frac=1, random_state=1).to_numpy() * 1.5
+    changed = with_another_future(panel, last)
     options = dict(kinds=KINDS, dates=dates, months=12, paths=5, history=24)
     before, other = (macro.rolling_paths(fit, data, **options) for data in (panel, changed))
     assert before.shape == (24, 5, 12, 4) and np.isfinite(before).all()
@@ -105,14 +91,7 @@ def test_a_planted_lead_is_found_and_none_is_invented(fit):
     """Error of production one month ahead, relative to persistence."""
     ratios = {}
     for strength in (0.9, 0):
-        data = planted(strength)
-        dates = data.index[480:576]
-        truth = macro.actual_paths(data, KINDS, dates, 1)[:, 0, 1]
-        errors = []
-        for one in (fit, macro.fit_persistence):
-            paths = macro.rolling_paths(one, data, KINDS, dates, 1, 200, every=96)
-            errors.append(np.abs(np.median(paths[:, :, 0, 1], axis=1) - truth).mean())
-        ratios[strength] = errors[0] / errors[1]
+        ratios[strength] = error_ratio(fit, macro.fit_persistence, planted(strength))
     assert ratios[0.9] < 0.3 and 0.95 < ratios[0] < 1.1, ratios
 
 

@@ -3,14 +3,12 @@
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
+from macro_panels import KINDS, error_ratio, panel_of, with_another_future
 from notebook_code import functions
 
 import training
 from features import macro
-
-KINDS = {"sentiment": "level", "ip": "growth", "rate": "difference", "spread": "level"}
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +17,6 @@ def notebook():
     names |= {"SEEDS": [0, 1], "FIFTHS": 5, "EPOCHS": 16}
     names["TRAINER"] = training.Trainer(partial(names["build_gru"], len(KINDS)))
     return names
-
-
-def panel_of(changes):
-    """A panel whose first and last columns are levels, the others summed changes of it."""
-    months = pd.date_range("1970-01-01", periods=len(changes), freq="MS")
-    sums = np.cumsum(changes, axis=0)
-    columns = [changes[:, 0], 50 * np.exp(sums[:, 1] / 100), sums[:, 2], changes[:, 3]]
-    return pd.DataFrame(dict(zip(KINDS, columns)), months)
 
 
 def fit(notebook, epochs):
@@ -45,8 +35,7 @@ def test_the_network_never_sees_past_its_date(notebook):
     panel = panel_of(np.random.default_rng(0).normal(size=(240, 4)))
     dates = panel.index[200:224]
     last = dates[15]  # between the second training and the end
-    changed, after = panel.copy(), panel.index > last
-    changed.loc[after] = panel[after].sample(frac=1, random_state=1).to_numpy() * 1.5
+    changed = with_another_future(panel, last)
     options = dict(kinds=KINDS, dates=dates, months=6, paths=5)
     before, other = (
         macro.rolling_paths(fit(notebook, 1), data, **options) for data in (panel, changed)
@@ -69,12 +58,5 @@ def test_a_planted_bend_is_found_and_none_is_invented(notebook):
     """Error of production one month ahead, relative to ridge on the same inputs."""
     ratios = {}
     for strength in (0.9, 0):
-        data = bent(strength)
-        dates = data.index[480:576]
-        truth = macro.actual_paths(data, KINDS, dates, 1)[:, 0, 1]
-        errors = []
-        for one in (fit(notebook, 16), macro.fit_ridge):
-            paths = macro.rolling_paths(one, data, KINDS, dates, 1, 200, every=96)
-            errors.append(np.abs(np.median(paths[:, :, 0, 1], axis=1) - truth).mean())
-        ratios[strength] = errors[0] / errors[1]
+        ratios[strength] = error_ratio(fit(notebook, 16), macro.fit_ridge, bent(strength))
     assert ratios[0.9] < 0.9 and 0.95 < ratios[0] < 1.1, ratios
