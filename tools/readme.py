@@ -1,6 +1,5 @@
 """Render README.md, results/README.md and data/README.md: ``python -m tools.readme``."""
 
-import base64
 import json
 from pathlib import Path
 
@@ -147,15 +146,6 @@ def rendered(text: str) -> str:
     return text
 
 
-def picture() -> bytes:
-    """PNG of the volatility forecast in notebook 01."""
-    path = ROOT / "notebooks" / "01_univariate_time_series_regression.ipynb"
-    cells = nbformat.read(path, as_version=4).cells
-    cell = next(cell for cell in cells if "Log daily volatility: actual" in cell.source)
-    images = [output.data["image/png"] for output in cell.outputs if "data" in output]
-    return base64.b64decode(images[0])
-
-
 def pages() -> dict[Path, str]:
     """The rendered pages by path, as they should be."""
     texts = {RESULTS / "README.md": score_sections()}
@@ -165,8 +155,7 @@ def pages() -> dict[Path, str]:
 
 
 def render() -> None:
-    """Write the pages and the picture of the README."""
-    (ROOT / "docs" / "volatility.png").write_bytes(picture())
+    """Write the pages."""
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
 

@@ -51,7 +51,7 @@ def landing_page(notebooks: list[Path]) -> str:
         if figure:
             (SOURCE / "figures" / f"{path.stem}.png").write_bytes(figure)
             parts += [f"![A figure from {path.stem}](figures/{path.stem}.png)", ""]
-    names = [f"notebooks/{path.stem}" for path in notebooks]
+    names = [*(f"notebooks/{path.stem}" for path in notebooks), "docs/own-data"]
     return "\n".join([*parts, "```{toctree}", ":hidden:", ":maxdepth: 1", "", *names, "```", ""])
 
 
