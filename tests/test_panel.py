@@ -9,13 +9,11 @@ import json
 import re
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from examples import SOURCE
-from notebook_code import functions
+from notebook_code import functions, run_cells
 
 import utils
 from data.source import ROOT, DataError, Source
@@ -42,29 +40,6 @@ def made_up_prices(stocks=12, seed=0):
     ) + 0.01 * generator.standard_normal((len(DAYS), 1))
     columns = pd.Index([f"T{number:02}" for number in range(stocks)], name="ticker")
     return pd.DataFrame(50 * np.exp(moves.cumsum(axis=0)), DAYS, columns)
-
-
-def run_cells(number, until, parameters, without=(), **replaced):
-    """Execute the code cells of a notebook up to a heading, without some sections; returns its
-    names.
-
-    Names that the notebook imports may be replaced.
-    """
-    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-    namespace, heading = {}, ""
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^##+ .*", cell.source, flags=re.MULTILINE)
-            heading = [heading, *headings][-1]
-            if until in headings:
-                return namespace
-        elif heading not in without:
-            exec(compile(cell.source, path.name, "exec"), namespace)
-            if "parameters" in cell.metadata.get("tags", []):
-                namespace.update(parameters)
-            namespace.update({name: value for name, value in replaced.items() if name in namespace})
-            plt.close("all")
-    raise AssertionError(f"{path.name} has no heading {until!r}")
 
 
 def build_dataset(prices):

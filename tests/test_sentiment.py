@@ -6,11 +6,10 @@ from collections import Counter
 
 import keras
 import matplotlib
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_code import NOTEBOOKS, functions
+from notebook_code import functions, run_cells
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -21,11 +20,6 @@ from training import ChannelBatches, predict_reviews
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
-
-
-def cells(number):
-    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
-    return nbformat.read(path, as_version=4).cells
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +54,7 @@ def test_nothing_learned_before_the_model_has_seen_validation_or_test(
     rows.attrs["source"] = data.Source(name="made up", first=None)
     monkeypatch.setattr(data, "load_imdb", lambda: rows)
     monkeypatch.setenv("RNN_TRADING_DATA", "")
-    names = {}
-    for cell in cells(number):
-        if cell.cell_type == "markdown" and heading in cell.source:
-            break
-        if cell.cell_type == "code":
-            exec(cell.source.replace("plt.show()", "plt.close()").replace("20_000", "4_000"), names)
+    names = run_cells(number, heading, smaller={"20_000": "4_000"})
     expected = Counter(
         word for text in rows[rows["split"] == "train"]["text"] for word in tokenize(text)
     )
@@ -269,20 +258,13 @@ def test_notebooks_run_on_readers_own_texts(number, write, reviews, tmp_path, mo
     write(tmp_path, reviews)
     monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
     kept = []
-    names = {"display": lambda *_: None}
     smaller = {
         "20_000": "600",
         "SEEDS = [0, 1, 2]": "SEEDS = [0]",
         "250, 1_000, 5_000": "100, 5_000",
     }
-    for cell in cells(number):
-        if cell.cell_type != "code":
-            continue
-        source = cell.source.replace("plt.show()", "plt.close()")
-        for usual, small in smaller.items():
-            source = source.replace(usual, small)
-        exec(source, names)
-        names |= {"ROOT": tmp_path, "save_scores": lambda *saved: kept.append(saved)}
+    replaced = {"ROOT": tmp_path, "save_scores": lambda *saved: kept.append(saved)}
+    run_cells(number, smaller=smaller, **replaced)
     (_, source, scores) = kept[0]
     assert source["kind"] == "local"
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in scores)
