@@ -4,6 +4,7 @@ JupyterLab, the site.
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +208,13 @@ def test_landing_page_has_a_sentence_for_every_notebook(tmp_path, monkeypatch):
         assert f"](notebooks/{path.name})" in page and f"notebooks/{path.stem}\n" in page
     sections = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
     assert len(sections) == len(paths) and all(len(text.strip()) > 40 for text in sections)
+
+
+def test_the_sites_buttons_lead_to_the_notebooks(monkeypatch):
+    """The theme joins address, branch, ``path_to_docs`` and the path of the page."""
+    address = "https://example.org/owner/rnn"
+    monkeypatch.setenv("SITE_REPOSITORY", address)
+    options = runpy.run_path(ROOT / "docs" / "site" / "conf.py")["html_theme_options"]
+    assert options["repository_url"] == address and options["path_to_docs"] == ""
+    (branch,) = read_yaml(ROOT / ".github" / "workflows" / "site.yml")[True]["push"]["branches"]
+    assert options["repository_branch"] == branch and options["launch_buttons"]["colab_url"]

@@ -30,5 +30,6 @@ html_theme_options = {
 if os.environ.get("SITE_REPOSITORY"):
     html_theme_options["repository_url"] = os.environ["SITE_REPOSITORY"]
     html_theme_options["use_repository_button"] = True
-    html_theme_options["path_to_docs"] = "notebooks"
+    html_theme_options["repository_branch"] = "main"
+    html_theme_options["path_to_docs"] = ""  # pages lie here as they lie in the repository
     html_theme_options["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
