@@ -110,6 +110,7 @@ class Page:
         self.socket = websocket.create_connection(address, timeout=PATIENCE, suppress_origin=True)
         self.number, self.errors = 0, []
         self.send("Runtime.enable")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)  # as if somebody looked
 
     def send(self, method, **parameters):
         self.number += 1
@@ -160,11 +161,14 @@ def test_the_lab_opens_at_the_root(page, checkout):
 
 def test_run_all(page, checkout):
     """Every cell runs, every output renders, and no tracked file changes."""
-    page.do(f"jupyterapp.commands.execute('docmanager:open', {{path: 'lab/{NAME}'}}).then(() => 1)")
-    ready = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    opened = f"jupyterapp.commands.execute('docmanager:open', {{path: 'lab/{NAME}'}})"
+    page.do(f"{opened}.then(widget => {{ window.notebook = widget; }})")
+    ready = "notebook.context.sessionContext.session?.kernel?.status === 'idle'"
     wait_for(lambda: page.do(ready), "no kernel")
+    page.do("jupyterapp.shell.activateById(notebook.id)")
     page.do("jupyterapp.commands.execute('notebook:run-all-cells').then(() => 1)")
-    wait_for(lambda: page.do(ready), "still running")
+    pictures = "document.querySelectorAll('.jp-RenderedImage img').length"
+    assert page.do(pictures), "no figure is shown"
     page.do("jupyterapp.commands.execute('docmanager:save').then(() => 1)")
 
     notebook = nbformat.read(checkout / "lab" / NAME, 4)

@@ -277,6 +277,7 @@ def test_repeated_sentences_and_tone():
 # -------------------------------------------------------------------------------- planted effects
 
 
+@pytest.mark.slow
 def test_words_and_the_past_tell_of_the_planted_risk_and_nothing_without_it():
     found = {}
     for effect in (0.25, 0):

@@ -558,6 +558,7 @@ print(corpus.totals()["megabytes"], resource.getrusage(resource.RUSAGE_SELF).ru_
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(tmp_path):
     texts = synthetic_filings(20, 20)[0]["text"].tolist()
     peaks = []

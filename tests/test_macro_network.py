@@ -30,6 +30,7 @@ def test_an_untrained_network_is_ridge(notebook):
     np.testing.assert_allclose(paths, macro.rolling_paths(macro.fit_ridge, **options), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_network_never_sees_past_its_date(notebook):
     """Shuffle and stretch the future of the whole panel: forecasts up to then stay as they are."""
     panel = panel_of(np.random.default_rng(0).normal(size=(240, 4)))
@@ -54,6 +55,7 @@ def bent(strength, seed=1):
     return panel_of(changes)
 
 
+@pytest.mark.slow
 def test_a_planted_bend_is_found_and_none_is_invented(notebook):
     """Error of production one month ahead, relative to ridge on the same inputs."""
     ratios = {}

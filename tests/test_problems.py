@@ -107,6 +107,7 @@ def test_table_has_a_paired_difference_but_for_the_reference():
     assert problems.difference_from(linear, linear) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_training_does_not_touch_the_test_part():
     clean, spoiled = toy(), toy()
     spoiled.X[spoiled.split.test] = np.nan

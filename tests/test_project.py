@@ -143,33 +143,21 @@ def test_make_help_lists_every_target():
     assert {line.split()[0] for line in shown.splitlines()} == targets
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "create_connection(address)",
-        "socket().connect_ex(address)",
-        "socket(type=2).sendto(b'', address)",
-    ],
-)
-def test_notebooks_under_test_cannot_reach_out(tmp_path, way):
+def test_notebooks_under_test_cannot_reach_out(tmp_path):
     """In a kernel that nbval starts, in the folder of the notebook, with the environment of these
     tests.
     """
-    cell = nbformat.v4.new_code_cell(
-        f"from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)\n{way}"
+    first = "from socket import *\naddress = ('192.0.2.1', 80)\nsetdefaulttimeout(1)"
+    ways = ["create_connection(address)", "socket().connect_ex(address)"]
+    ways.append("socket(type=2).sendto(b'', address)")
+    cells = [nbformat.v4.new_code_cell(source) for source in (first, *ways)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "curious.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--rootdir", tmp_path]
+    run = subprocess.run(
+        [*command, tmp_path / "curious.ipynb"], cwd=tmp_path, capture_output=True, text=True
     )
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "curious.ipynb")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval-lax",
-        "--rootdir",
-        tmp_path,
-        tmp_path / "curious.ipynb",
-    ]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 1 and "notebooks never open a network connection" in run.stdout
+    assert run.returncode == 1 and f"{len(ways)} failed, 1 passed" in run.stdout
+    assert run.stdout.count("OSError: notebooks never open a network connection") >= len(ways)
 
 
 def tracked():

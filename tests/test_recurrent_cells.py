@@ -109,6 +109,7 @@ def test_backpropagation_equals_keras(shape, units):
     assert largest_gradient_difference(units, **shape) < WITHIN
 
 
+@pytest.mark.slow
 def test_all_agree_on_the_other_backend():
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     program = "import test_recurrent_cells as tests; print(tests.keras.backend.backend(), *tests.fixed_differences())"

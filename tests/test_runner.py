@@ -60,6 +60,7 @@ def test_order_copies_and_scoreboard(repository, monkeypatch, capsys):
     assert "from 02" in (runner.BUILD / "03_reader.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_parameters_reach_the_notebook(repository, monkeypatch):
     repository("01_one", "EPOCHS = 1", "print(f'{EPOCHS} epochs')")
     run(monkeypatch, "run", "01", "--", "-p", "EPOCHS", "7")
@@ -82,6 +83,7 @@ def test_unknown_notebook(repository, monkeypatch):
         run(monkeypatch, "run", "77")
 
 
+@pytest.mark.slow
 def test_refresh_keeps_outputs_and_nothing_of_the_machine(repository, monkeypatch):
     path = repository("01_one", "print(6 * 7)")
     monkeypatch.setattr(runner, "render", lambda: None)
@@ -100,6 +102,7 @@ def test_refresh_keeps_outputs_and_nothing_of_the_machine(repository, monkeypatc
     )
 
 
+@pytest.mark.slow
 def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(
     repository, monkeypatch, tmp_path
 ):
@@ -112,6 +115,7 @@ def test_full_needs_local_data_and_keeps_only_what_was_made_from_it(
     assert not list((runner.RESULTS / "full").glob("*"))
 
 
+@pytest.mark.slow
 def test_full_keeps_the_scores_of_what_finished_before_a_failure(repository, monkeypatch, tmp_path):
     repository("02_good", "x = 1")
     repository("03_bad", "DAYS = 5", "DAYS / 0")  # waits for 02

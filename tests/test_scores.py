@@ -259,6 +259,7 @@ def test_quintiles_are_within_dates():
     assert [round(bar.get_height(), 6) for bar in ax.patches] == [0.5, 2.5, 4.5, 6.5, 8.5]
 
 
+@pytest.mark.slow
 def test_seeds_start_anew_and_repeat():
     import keras
 

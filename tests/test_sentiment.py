@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 import data
 from features.reviews import fit_log_count_ratios, random_part
 from features.words import Vocabulary, tokenize
-from training import ChannelBatches, predict_reviews
+from training import ChannelBatches, Trainer, predict_reviews
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
@@ -67,6 +67,7 @@ def test_nothing_learned_before_the_model_has_seen_validation_or_test(
     assert not [words for words in learned if "seenvalidation" in words or "seentest" in words]
 
 
+@pytest.mark.slow
 def test_average_of_the_runs(notebook):
     rng = np.random.default_rng(0)
     sequences = [rng.integers(2, 4000, size).astype("int32") for size in (3, 60, 100)]
@@ -83,6 +84,7 @@ def test_average_of_the_runs(notebook):
     np.testing.assert_allclose(result, predict_reviews(without, sequences, nothing, LENGTHS))
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
     """A network that learned noise leans to one side or the other: the interval is over shuffles.
 
@@ -91,11 +93,10 @@ def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
     X, labels, held_out, actual, _ = small
     channels = [np.zeros((len(words), 2), dtype="float32") for words in X]
     others = [np.zeros((len(words), 2), dtype="float32") for words in held_out]
-    aucs = []
+    trainer, aucs = Trainer(notebook["build_network"], 5e-3), []
     for seed in range(6):
         shuffled = labels if seed == 5 else np.random.default_rng(seed).permutation(labels)
-        keras.utils.set_random_seed(seed)
-        network = notebook["build_network"](5e-3)
+        network = trainer.start(seed, 5e-3)
         batches = ChannelBatches(X, channels, shuffled, LENGTHS, 50)
         network.fit(batches, epochs=4, verbose=0)
         aucs.append(roc_auc_score(actual, predict_reviews(network, held_out, others, LENGTHS)))
@@ -104,6 +105,7 @@ def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
     assert aucs[5] > 0.7
 
 
+@pytest.mark.slow
 def test_films_on_both_sides_make_the_score_too_good(notebook, reviews):
     """The sign of the exhibit: splits at random beat splits by film, on average over several."""
     known = reviews[reviews["split"] != "test"].sample(8000, random_state=0)
@@ -117,6 +119,7 @@ def test_films_on_both_sides_make_the_score_too_good(notebook, reviews):
     assert means["random"] > means["film"] + 0.002
 
 
+@pytest.mark.slow
 def test_counting_the_own_label_makes_the_ratios_too_good(reviews):
     """The sign of the exhibit, on several halves of the training reviews."""
     train = reviews[reviews["split"] == "train"].sample(4000, random_state=0)

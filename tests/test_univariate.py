@@ -83,6 +83,7 @@ def linear_forecast(X, outcome, train):
     return ridge.fit(flat[train], outcome[train]).predict(flat)
 
 
+@pytest.mark.slow
 def test_the_network_starts_at_the_ridge_solution():
     X = rng.normal(size=(512, 22, 5)).astype("float32")
     outcome = (X[:, -1] @ rng.normal(size=(5, HORIZONS)) + 1).astype("float32")
@@ -107,6 +108,7 @@ def saving_over_ridge(outcome, X):
     return 1 - error / np.mean((outcome[later] - linear[later]) ** 2)
 
 
+@pytest.mark.slow
 def test_a_planted_memory_is_found_and_noise_is_not():
     X = rng.normal(size=(4096, 22, 5)).astype("float32")
     noise = rng.normal(size=(4096, HORIZONS)).astype("float32")
@@ -133,6 +135,7 @@ def simulated(days, alpha, seed):
     return variance, features, best
 
 
+@pytest.mark.slow
 def test_a_garch_simulation_is_forecast_nearly_as_well_as_it_can_be():
     """At least 90 % of what the true parameters gain over persistence."""
     variance, features, best = simulated(5000, alpha=0.12, seed=1)
@@ -152,6 +155,7 @@ def test_a_garch_simulation_is_forecast_nearly_as_well_as_it_can_be():
     assert (loss["persistence"] - loss["network"]) / attainable > 0.9
 
 
+@pytest.mark.slow
 def test_where_volatility_is_constant_nothing_is_claimed():
     variance, features, _ = simulated(4000, alpha=0.0, seed=2)
     X, days = vol.histories(features, 22)
@@ -165,6 +169,7 @@ def test_where_volatility_is_constant_nothing_is_claimed():
     assert statistic > 0 or p > 0.05
 
 
+@pytest.mark.slow
 def test_the_saved_model_forecasts_from_new_rows(prices, tmp_path):
     models = [network(), network()]
     mean = training.average_of_seeds(models[0], [model.get_weights() for model in models])

@@ -51,6 +51,7 @@ def test_each_sample_comes_equally_often_however_long_an_epoch_is(samples):
     assert (np.concatenate(seen)[:count] != np.arange(count)).any()
 
 
+@pytest.mark.slow
 def test_training_and_forecasts_are_equal(samples):
     windows, lazy = samples
 
