@@ -12,19 +12,20 @@ from scores import METRIC_NAMES, score_text
 
 RESULTS = ROOT / "results"
 KINDS = {"bundled": "bundled data", "full": "local data"}
-# notebooks by number: what is asked, and the score that answers it (task, metric, network, rival)
+# notebooks by number: name and question in the README, and the score that answers it
+# (task, metric, network, rival)
 QUESTIONS = {
-    "00": "What do plain cells forget, and what do LSTM and GRU change?",
-    "01": "Can a recurrent network forecast the index: its close, its volatility?",
-    "02": "How does a panel of prices become samples that leak nothing?",
-    "03": "Which way, and how far, will each stock move next week?",
-    "04": "Which stocks will do better, and is it worth the trading?",
-    "05": "Do networks forecast sentiment and production better than a VAR?",
-    "06": "Is a review praise or pan?",
-    "07": "When do word vectors from elsewhere help?",
-    "08": "How do filings become sequences, at any size?",
-    "09": "Does the text of a filing tell of the return, or of the risk, that follows?",
-    "10": "When is it worth leaving recurrence: convolution, attention, your own model?",
+    "00": ("Recurrent cells", "What do plain cells forget, and what do LSTM and GRU change?"),
+    "01": ("The S&P 500", "Can a network forecast the index: its close, its volatility?"),
+    "02": ("A data set of stocks", "How does a panel become samples that leak nothing?"),
+    "03": ("Next week's move", "Which way, and how far, will each stock move?"),
+    "04": ("Ranking stocks", "Which stocks will do better, and is it worth the trading?"),
+    "05": ("The economy", "Do networks forecast sentiment and production better than a VAR?"),
+    "06": ("Movie reviews", "Can a network that reads beat one that counts?"),
+    "07": ("Pretrained vectors", "When do word vectors from elsewhere help?"),
+    "08": ("Filings as sequences", "How do filings become sequences, at any size?"),
+    "09": ("Filings and prices", "What does a filing tell: about return, and about risk?"),
+    "10": ("Beyond recurrence", "When is it worth leaving the recurrent network?"),
 }
 HEADLINES = {
     "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
@@ -67,19 +68,18 @@ def answer(number: str, result: dict) -> str:
         for row in result["scores"]
         if row["task"] == task and row["metric"] == metric
     }
-    text = f"{METRIC_NAMES.get(metric, metric)} of {network} {by_model[network]['value']:.3f}"
-    if rival:
-        text += f", of {rival} {by_model[rival]['value']:.3f}"
-    return text + " (planted effect)" * is_planted(result)
+    values = [f"{by_model[name]['value']:.3f}" for name in (network, rival)]
+    text = f"{METRIC_NAMES.get(metric, metric)} {values[0]} against {values[1]} ({rival})"
+    return text + ", a planted effect" * is_planted(result)
 
 
 def notebook_table() -> str:
     """One line a notebook for the first screen of the README."""
     lines = ["| | notebook | question | answer | minutes |", "|---|---|---|---|---|"]
     for number, result in read_results("bundled").items():
-        link = f"[{title(number)}](notebooks/{result['notebook']}.ipynb)"
+        name, question = QUESTIONS[number]
+        link = f"[{name}](notebooks/{result['notebook']}.ipynb)"
         minutes = f"{result['seconds'] / 60:.1f}"
-        question = QUESTIONS.get(number, "")
         lines.append(f"| {number} | {link} | {question} | {answer(number, result)} | {minutes} |")
     return "\n".join(lines)
 
