@@ -9,11 +9,12 @@ PARAMETERS ?=
 XDIST ?= -n auto
 # What is committed and compared is made from bundled data: an empty folder name means "no local data".
 BUNDLED := RNN_TRADING_DATA=
-# Notebooks are tested with connections beyond this machine forbidden, see conftest.py.
-NBVAL := $(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --nbval-lax --nbval-sanitize-with tests/nbval.cfg
-# 03 and 04 read what 02 writes, 09 what 08 writes.
-FIRST := $(wildcard notebooks/02*.ipynb notebooks/08*.ipynb)
-REST := $(filter-out $(FIRST),$(sort $(wildcard notebooks/*.ipynb)))
+# Notebooks are tested with connections beyond this machine forbidden, and in the order of conftest.py: long ones first.
+NBVAL := $(BUNDLED) $(BIN)/pytest $(XDIST) --dist loadfile --no-loadscope-reorder \
+	--nbval-lax --nbval-sanitize-with tests/nbval.cfg
+# 03 and 04 read what 02 writes, 09 what 08 writes: they come after all others, with the tests.
+READERS := $(wildcard notebooks/03*.ipynb notebooks/04*.ipynb notebooks/09*.ipynb)
+FIRST := $(filter-out $(READERS),$(sort $(wildcard notebooks/*.ipynb)))
 
 # Environments beside the locked one: the site's, and the lowest and newest versions that pyproject.toml allows.
 SITE_ENV := build/site-env
@@ -38,8 +39,8 @@ notebooks: $(READY)  ## run all notebooks, or NB="02 03"; PARAMETERS="-p name va
 	$(BIN)/python -m tools.notebooks run $(NB) -- $(PARAMETERS)
 
 test: $(READY)  ## unit and property tests, checks of the notebooks, and nbval over all of them
-	$(if $(FIRST),$(NBVAL) $(FIRST))
-	$(NBVAL) $(REST) tests
+	$(NBVAL) $(FIRST)
+	$(NBVAL) $(READERS) tests
 
 check: $(READY) $(LINT_ENV)/ready  ## lint, schemas, and the tests without notebooks that are not marked slow
 	$(BIN)/ruff check .

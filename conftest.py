@@ -3,7 +3,9 @@ this machine fail. What depends on the order of imports or on the clock is settl
 """
 
 import importlib.util
+import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +26,27 @@ OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")])
 )
+
+
+RESULTS = Path(__file__).resolve().parent / "results" / "bundled"
+
+
+def seconds(path):
+    """What a notebook took when its outputs were made; 0 for files of tests."""
+    told = RESULTS / f"{path.stem}.json"
+    return json.loads(told.read_text(encoding="utf-8"))["seconds"] if told.exists() else 0
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: notebooks by their seconds, then tests by how many are slow. Where two
+    cores work file by file, none then works alone on a long one at the end.
+    """
+    slow, all_of = Counter(), Counter()
+    for item in items:
+        all_of[item.path] += 1
+        slow[item.path] += item.get_closest_marker("slow") is not None
+    cost = {path: (-seconds(path), -slow[path], -all_of[path]) for path in all_of}
+    items.sort(key=lambda item: cost[item.path])
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
 
+import data.source
 import scores
 import training
 import utils
@@ -281,3 +282,16 @@ def test_seeds_start_anew_and_repeat():
     assert np.abs(predictions[0] - predictions[1]).max() > 1e-4
     _, _, alone = training.fit_over_seeds(build, fit, [2])
     assert alone[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_every_score_is_in_its_place_in_the_table():
+    """On every version of pandas: each cell of each table is the row it belongs to."""
+    checked = 0
+    for path in sorted((data.source.ROOT / "results").glob("*/*.json")):
+        rows = json.loads(path.read_text(encoding="utf-8"))["scores"]
+        table = scores.score_table(rows) if rows else {}
+        for row in rows:
+            cell = table.loc[(row["task"], row["model"]), row["metric"]]
+            assert cell == scores.score_text(row)
+        checked += len(rows)
+    assert checked > 500

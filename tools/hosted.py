@@ -1,10 +1,8 @@
-"""What the first cell runs in Colab and Kaggle: ``python tools/hosted.py`` installs what is missing
-there.
+"""What the first cell runs in Colab and Kaggle: ``python tools/hosted.py`` adds what is missing.
 
 Only packages that the notebooks need and that are absent are installed. Every version that is there
-stays, because
-each one present is a constraint: pip stops with its reason rather than move one. Standard library
-only.
+stays, because each one present is a constraint: pip stops with its reason rather than move one.
+Standard library only.
 """
 
 import re

@@ -1,9 +1,8 @@
-"""JupyterLab on copies: ``python -m tools.lab``. JupyterLab saves a notebook as soon as it has been
-run.
+"""JupyterLab on copies: ``python -m tools.lab``.
 
-The copies lie in lab/, beside notebooks/, so that links from them lead to the same places. A copy
-that exists is
-kept: it holds what its reader has written.
+JupyterLab saves a notebook as soon as it has been run. The copies lie in lab/, beside notebooks/,
+so that links from them lead to the same places. A copy that exists is kept: it holds what its
+reader has written.
 """
 
 import shutil
@@ -15,9 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def make_copies(root: Path = ROOT) -> list[Path]:
-    """Copy the notebooks of ``root`` that are not in lab/ yet; returns the copies whose original is
-    newer.
-    """
+    """Copy the notebooks of ``root`` that lab/ lacks; returns copies whose original is newer."""
     folder = root / "lab"
     folder.mkdir(exist_ok=True)
     outdated = []
