@@ -607,14 +607,9 @@ def targeted_position(
     return (weight * following - cost * traded).dropna()
 
 
-def sharpe(returns: np.ndarray) -> float:
-    """Mean over standard deviation of daily returns (days,), a year; cash earns nothing."""
-    return sharpe_ratio(returns, TRADING_DAYS)
-
-
 def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFrame:
     """Sharpe ratios of daily returns by the day before, and their difference from buying and
-    holding.
+    holding; cash earns nothing.
 
     The interval of the difference, 95 %, resamples both together (stationary bootstrap).
     """
@@ -623,14 +618,17 @@ def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFr
         days = days.intersection(returns.index)
     market = np.expm1(log_return.shift(-1))[days].to_numpy()
 
-    def gain(position: np.ndarray, market: np.ndarray) -> float:
-        return sharpe(position) - sharpe(market)
+    def of_a_year(returns: np.ndarray) -> float:
+        return sharpe_ratio(returns, TRADING_DAYS)
 
-    lines = {"buy and hold": {"Sharpe ratio": sharpe(market)}}
+    def gain(position: np.ndarray, market: np.ndarray) -> float:
+        return of_a_year(position) - of_a_year(market)
+
+    lines = {"buy and hold": {"Sharpe ratio": of_a_year(market)}}
     for name, returns in held.items():
         position = returns[days].to_numpy()
         low, high = bootstrap_interval(gain, position, market, block=MONTH)
-        lines[name] = {"Sharpe ratio": sharpe(position), "difference": gain(position, market)}
+        lines[name] = {"Sharpe ratio": of_a_year(position), "difference": gain(position, market)}
         lines[name] |= {"low": low, "high": high}
     return pd.DataFrame(lines).T
 

@@ -15,7 +15,7 @@ import yaml
 from nbclient import NotebookClient
 
 from tools import hosted, lab, links, notebooks, site
-from tools.first_cell import TAGS, first_cell, repository, write
+from tools.first_cell import TAGS, first_cell, put_first_cell, repository
 from tools.group import project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,13 +125,13 @@ def test_writing_the_first_cell_changes_only_what_lacks_it(tmp_path):
     path = tmp_path / "a.ipynb"
     parts = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1")]
     nbformat.write(nbformat.v4.new_notebook(cells=parts), path)
-    write(path)
+    put_first_cell(path)
     notebook = nbformat.read(path, 4)
     assert [cell.source for cell in notebook.cells] == ["# Title", first_cell(repository()), "1"]
     notebook.cells[1].execution_count = 1
     nbformat.write(notebook, path)
     before = path.read_bytes()
-    write(path)
+    put_first_cell(path)
     assert path.read_bytes() == before
 
 

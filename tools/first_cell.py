@@ -39,7 +39,7 @@ def first_cell(address):
     return CELL.format(address=address).rstrip()
 
 
-def write(path):
+def put_first_cell(path):
     """Put the cell in front of all other code of the notebook at ``path``, once; a notebook that
     has it stays as it is.
     """
@@ -57,4 +57,4 @@ def write(path):
 
 if __name__ == "__main__":
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        write(path)
+        put_first_cell(path)

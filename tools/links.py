@@ -17,7 +17,7 @@ FORBIDDEN = {401, 403, 405, 406, 418, 429}
 SECONDS = 30
 
 
-def pages() -> dict[str, str]:
+def texts_with_links() -> dict[str, str]:
     """Text of every page and of the words of every notebook, by file name."""
     texts = {}
     for path in [*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("results/*.md")]:
@@ -51,7 +51,7 @@ def fault(link: str) -> str | None:
 
 
 def main() -> None:
-    found = links(pages())
+    found = links(texts_with_links())
     with ThreadPoolExecutor(8) as pool:
         faults = dict(zip(found, pool.map(fault, found)))
     for link, reason in faults.items():

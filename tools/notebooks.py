@@ -109,7 +109,8 @@ def execute(paths, parameters, finished=lambda path: None):
                 running.remove(run)
                 if run.process.returncode:
                     sys.exit(failure(run))
-                say(f"{run.source.stem}  {run.seconds:.0f} s, {len(running) + len(waiting)} to go")
+                left = len(running) + len(waiting)
+                show_line(f"{run.source.stem}  {run.seconds:.0f} s, {left} to go")
                 write_html(BUILD / run.source.name)
                 finished(run.source)
     finally:
@@ -125,7 +126,7 @@ def show(running, waiting):
         print(f"\r\033[Krunning {now}{then}", end="", flush=True)
 
 
-def say(line):
+def show_line(line):
     print(f"\r\033[K{line}" if sys.stdout.isatty() else line, flush=True)
 
 
