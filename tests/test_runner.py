@@ -1,6 +1,7 @@
 """The runner on tiny notebooks: order, copies, parameters, failures."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -137,3 +138,13 @@ def test_the_large_panels_of_03_and_04_need_more_memory(repository, monkeypatch)
     assert not runner.fits(second, [runner.Run(third, None)], 7)
     monkeypatch.setattr(runner.os, "cpu_count", lambda: 1)
     assert not runner.fits(second, [runner.Run(first, None)], 99)
+
+
+def test_pages_hide_the_code_of_rendered_sentences(tmp_path):
+    cell = nbformat.v4.new_code_cell
+    shown = nbformat.v4.new_output("display_data", data={"text/markdown": "all is **well**"})
+    cells = [cell("say(well)", metadata={"tags": ["hide-input"]}, outputs=[shown]), cell("plain()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+    runner.write_html(tmp_path / "a.ipynb")
+    page = re.sub("<[^>]*>", "", (tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert "all is well" in page and "plain()" in page and "say(well)" not in page

@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 import psutil
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from data.source import local_folder
 from scores import score_table
@@ -146,7 +147,10 @@ def failure(run):
 
 
 def write_html(path):
-    html, _ = HTMLExporter().from_filename(str(path))
+    """Page of an executed copy, without the code of cells tagged hide-input."""
+    hidden = {"enabled": True, "remove_input_tags": ["hide-input"]}
+    exporter = HTMLExporter(config=Config(TagRemovePreprocessor=hidden))
+    html, _ = exporter.from_filename(str(path))
     path.with_suffix(".html").write_text(html, encoding="utf-8")
 
 
