@@ -31,7 +31,7 @@ from scores import (
     score_row,
     sharpe_ratio,
 )
-from utils import FAMILIES, legend_below, make_windows
+from utils import FAMILIES, as_date, legend_below, make_windows
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
 SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
@@ -118,15 +118,16 @@ def standardized(X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (X - center) / spread, center, spread
 
 
-def start_inside(dates: pd.DatetimeIndex, start: str | pd.Timestamp) -> pd.Timestamp:
-    """``start`` if at least 1,500 of the dates lie before it and 250 after, else, with a note, the
-    date after 60 %.
+def start_inside(dates: pd.DatetimeIndex, start: object) -> pd.Timestamp:
+    """``start``, as ``utils.as_date`` reads it, if at least 1,500 of the dates lie before it and
+    250 after, else the date after 60 %; printed. Raises ValueError where it is no date.
     """
-    before = int((dates < pd.Timestamp(start)).sum())
-    if before >= 1500 and len(dates) - before >= 250:
-        return pd.Timestamp(start)
-    print("the sample does not span the fixed date: the test years are its last four tenths")
-    return dates[int(0.6 * len(dates))]
+    wanted, found = as_date(start), dates[int(0.6 * len(dates))]
+    before = int((dates < wanted).sum())
+    fits = before >= 1500 and len(dates) - before >= 250
+    reason = "as given" if fits else f"{wanted:%Y-%m-%d} does not fit: the last four tenths"
+    print(f"test years from {wanted if fits else found:%Y-%m-%d} ({reason})")
+    return wanted if fits else found
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,13 @@ def test_folds_refuse_what_cannot_be_split():
 
 def test_start_inside(capsys):
     assert vol.start_inside(DAYS, "2007-01-01") == pd.Timestamp("2007-01-01")
-    assert not capsys.readouterr().out
+    assert "test years from 2007-01-01 (as given)" in capsys.readouterr().out
     assert vol.start_inside(DAYS, "2001-01-01") == DAYS[1560]
-    assert "does not span" in capsys.readouterr().out
+    assert "2001-01-01 does not fit: the last four tenths" in capsys.readouterr().out
+    for parameter in (2007, "2007", 20070101, pd.Timestamp("2007-01-01")):  # as papermill passes
+        assert vol.start_inside(DAYS, parameter) == pd.Timestamp("2007-01-01")
+    with pytest.raises(ValueError, match="must be a date or a year, given '01/02/2007'"):
+        vol.start_inside(DAYS, "01/02/2007")
 
 
 def test_calibration_takes_out_both_biases():
