@@ -19,16 +19,19 @@ from data.source import ROOT
 
 def rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Root mean squared error of arrays (samples,), in their units."""
+    actual, predicted = _of_one_shape(actual, predicted)
     return np.sqrt(np.mean((actual - predicted) ** 2))
 
 
 def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Mean absolute error of arrays (samples,), in their units."""
+    actual, predicted = _of_one_shape(actual, predicted)
     return np.mean(np.abs(actual - predicted))
 
 
 def r2(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of the variance of ``actual`` (samples,) that ``predicted`` explains."""
+    actual, predicted = _of_one_shape(actual, predicted)
     return 1 - np.mean((actual - predicted) ** 2) / np.var(actual)
 
 
@@ -37,6 +40,7 @@ def auc(actual: np.ndarray, score: np.ndarray) -> float:
 
     By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
     """
+    actual, score = _of_one_shape(actual, score)
     _check_labels(actual)
     positive = actual > 0.5
     positives = np.sum(positive)
@@ -50,8 +54,19 @@ def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of labels 0 and 1 (samples,) that a probability above one half gets right. ValueError
     for other labels.
     """
+    actual, predicted = _of_one_shape(actual, predicted)
     _check_labels(actual)
     return np.mean(actual == (predicted > 0.5))
+
+
+def _of_one_shape(actual: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays; ValueError where NumPy would pair each of one with all of the other."""
+    actual, predicted = np.asarray(actual), np.asarray(predicted)
+    if actual.shape != predicted.shape:
+        raise ValueError(
+            f"needs arrays of one shape, (samples,), given {actual.shape} and {predicted.shape}"
+        )
+    return actual, predicted
 
 
 def _check_labels(actual: np.ndarray) -> None:
@@ -272,9 +287,12 @@ def confidence_set(
 def sharpe_ratio(returns: np.ndarray, a_year: int) -> float:
     """Mean over standard deviation of returns, for a year of ``a_year`` of them; cash earns
     nothing, and returns that never change have 0.
+
+    Fewer returns than a year has are not blown up to one: the ratio is then that of their own span.
     """
     spread = np.std(returns)
-    return float(np.sqrt(a_year) * np.mean(returns) / spread) if spread > 0 else 0.0
+    span = min(a_year, len(returns))
+    return float(np.sqrt(span) * np.mean(returns) / spread) if spread > 0 else 0.0
 
 
 def information_coefficient(

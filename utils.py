@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -15,7 +16,7 @@ import seaborn as sns
 from IPython.display import Markdown, display
 from numpy.lib.stride_tricks import sliding_window_view
 
-from data.checks import as_days
+from data.checks import ContractError, as_days, as_stamp
 from scores import METRIC_NAMES
 
 
@@ -194,6 +195,11 @@ def _check_steps(window, horizon, frame):
     if not isinstance(frame, pd.DataFrame):
         raise ValueError(f"data must be a pandas Series or DataFrame, given {type(frame).__name__}")
     index = frame.index
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"columns must have one level, given {frame.columns.nlevels}, such as "
+            f"{frame.columns[0]}; choose one field, such as prices['Adj Close']"
+        )
     if not isinstance(index, pd.DatetimeIndex) or index.tz:
         raise ValueError(
             "the index must hold dates (DatetimeIndex, no time zone), given "
@@ -254,15 +260,12 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
     dropped, so that at the moment a part begins nothing is known of its targets.
 
     Returns a Split of slices, for ``windows[split.train]`` and so on. Raises ValueError where the
-    two dates (anything pandas.Timestamp reads) or the windows are not in order, or a part would be
+    two dates (anything ``as_date`` reads) or the windows are not in order, or a part would be
     empty.
     """
     if not len(windows):
         raise ValueError("there are no windows to split: the data are too short or full of gaps")
-    starts = (
-        pd.Timestamp(validation_start).to_datetime64(),
-        pd.Timestamp(test_start).to_datetime64(),
-    )
+    starts = as_date(validation_start).to_datetime64(), as_date(test_start).to_datetime64()
     if not starts[0] < starts[1]:
         raise ValueError(
             f"validation_start must be before test_start, given {validation_start} and {test_start}"
@@ -291,18 +294,25 @@ def as_date(value: object) -> pd.Timestamp:
     text = str(value).strip()
     if not isinstance(value, (bool, float)) and len(text) == 4 and text.isdigit():
         text = f"{text}-01-01"
-    return as_days(
-        [text if isinstance(value, (str, int, np.integer)) else value], "parameter", future=True
-    )[0]
+    try:
+        return as_stamp(text if isinstance(value, (str, int, np.integer)) else value).normalize()
+    except ContractError as error:
+        raise ValueError(f"a parameter must be a date or a year, given {error}") from error
 
 
 def as_list(value: object) -> list:
-    """A list from what papermill passes: a list, "[0, 1]", "0, 1", or one value."""
-    if isinstance(value, (list, tuple, np.ndarray)):
+    """A list from what papermill passes: a list, "[0, 1]", "0, 1", or one value.
+
+    Raises ValueError for a text whose parts would be a guess: "0 1", "0; 1", lists in a list.
+    """
+    if isinstance(value, (list, tuple, range, np.ndarray, pd.Index, pd.Series)):
         return list(value)
     if not isinstance(value, str):
         return [value]
-    text = value.strip().strip("[]()")
+    found = re.fullmatch(r"\[([^][()]*)\]|\(([^][()]*)\)|([^][()]*)", value.strip())
+    text = found and next(part for part in found.groups() if part is not None)
+    if text is None or ";" in text or re.search(r"\d\s+[-\d]", text):
+        raise ValueError(f"a list must be written as [0, 1, 2], given {value!r}")
     return [_as_number(part.strip().strip("'\"")) for part in text.split(",") if part.strip()]
 
 

@@ -14,11 +14,11 @@ MEANT = {  # names that look as if a file were meant for a loader
     "prices": r"price|stock|ohlc",
     "macro": r"umcsent|ipgmfn|indpro|fred|macro",
     "imdb": r"imdb|review",
-    "glove": r"glove|word2?vec",
+    "glove": r"glove|word2?vec|vectors",
     "filings": r"filing|10-?k|edgar",
 }
-TABLES = (".csv", ".txt", ".parquet", ".gz", ".zip", ".xls", ".xlsx", ".feather", ".json", ".h5")
-BESIDE = ("IPGMFN.csv", "imdb_films.csv.gz")  # read beside another file, or none of a loader's
+NOTES = (".md", ".txt", ".py", ".ipynb", ".pdf", ".html", ".log", ".yml", ".toml")  # no tables
+BESIDE = {"IPGMFN.csv": "UMCSENT.csv", "imdb_films.csv.gz": "", "macro_panel.csv": ""}  # by partner
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ DATASETS = {
                 "glove.6B.50d.txt",
                 "glove.6B.zip",
                 "glove.42B.300d.txt",
+                "glove.42B.300d.zip",
                 "glove.840B.300d.txt",
+                "glove.840B.300d.zip",
             ),
             live="Stanford glove.6B.zip (50 to 300 dimensions)",
             live_licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
@@ -151,8 +153,10 @@ DATASETS = {
 
 
 def overlooked(name: str) -> list[Path]:
-    """Files of the local folder that look as if they were meant for the data set ``name``, but have
-    no name it reads.
+    """Files and folders of the local folder that no loader reads, and that look as if they were
+    meant for the data set ``name``, or for none in particular.
+
+    Notes (a README, a program) are left alone, unless their name says that they are data.
     """
     folder = local_folder()
     if folder is None or not folder.is_dir():
@@ -160,12 +164,14 @@ def overlooked(name: str) -> list[Path]:
     read = {file.rstrip("/") for dataset in DATASETS.values() for file in dataset.files}
     found = []
     for path in sorted(folder.iterdir()):
-        if path.name in read or path.name in BESIDE or path.name.startswith("."):
+        if path.name.startswith(".") or path.name.endswith(".download.json"):
             continue
-        if path.name.endswith(".download.json") or path.suffix.lower() not in TABLES:
+        partner = BESIDE.get(path.name)
+        if path.name in read or (partner is not None and (folder / partner).exists()):
             continue
-        first = next((each for each in MEANT if re.search(MEANT[each], path.name.lower())), None)
-        if first == name:
+        meant = [each for each in MEANT if re.search(MEANT[each], path.name.lower())]
+        note = path.suffix.lower() in NOTES or path.suffix == "" and path.is_file()
+        if name in meant[:1] or not (meant or note):
             found.append(path)
     return found
 

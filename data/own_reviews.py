@@ -9,9 +9,11 @@ import pandas as pd
 
 from data.checks import ContractError, as_labels, check_texts
 from data.source import damaged
+from data.tables import read_csv
 
 NAMES = {"review": "text", "sentiment": "label"}
 RATING = re.compile(r"(\d+)_(\d+)\.txt")
+RATINGS = range(1, 5), range(7, 11)  # of a pan, of praise
 FILM = re.compile(r"/title/tt(\d+)")
 
 
@@ -43,16 +45,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
             there = addresses.is_file()
             films = films_in(addresses.read_text(encoding="utf-8").splitlines() if there else [])
             for file in sorted((folder / half / sentiment).glob("*.txt")):
-                match = RATING.fullmatch(file.name)
-                if not match or (int(match[2]) >= 7) != bool(label):
-                    raise damaged(
-                        file, f"is filed as {sentiment}; needs a name such as 0_9.txt", "imdb"
-                    )
-                try:
-                    text = file.read_text(encoding="utf-8")
-                except UnicodeDecodeError as error:
-                    raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
-                rows.append((text, label, half, films.get(int(match[1]))))
+                number, text = _read_file(file, sentiment, label)
+                rows.append((text, label, half, films.get(number)))
     reviews = pd.DataFrame(rows, columns=["text", "label", "half", "film"])
     found = reviews.groupby(["half", "label"]).size()
     if len(found) < 4:
@@ -60,6 +54,21 @@ def read_folder(folder: Path) -> pd.DataFrame:
             folder, f"needs pos and neg reviews under train and test, found {len(reviews)}", "imdb"
         )
     return reviews
+
+
+def _read_file(file: Path, sentiment: str, label: int) -> tuple[int, str]:
+    """Number and text of one review, whose name ends with its rating."""
+    match = RATING.fullmatch(file.name)
+    if not match or int(match[2]) not in RATINGS[label]:
+        name = "0_9.txt" if label else "0_2.txt"
+        raise damaged(file, f"is filed as {sentiment}; needs a name such as {name}", "imdb")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
+    if not text.strip():
+        raise damaged(file, "is empty; needs a text", "imdb")
+    return int(match[1]), text
 
 
 def films_in(lines: list[str]) -> dict[int, str]:
@@ -73,26 +82,37 @@ def films_in(lines: list[str]) -> dict[int, str]:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV in UTF-8 with the columns text and label, or review and sentiment."""
-    try:
-        table = pd.read_csv(path, encoding="utf-8-sig").rename(columns=str.lower)
+    try:  # a text may be the word null, so that only an empty field is missing
+        table = read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+        table = table.rename(columns=_plain_name)
+        for name in ("text", "label"):
+            if list(table).count(name) != 1:
+                found = ", ".join(map(str, table.columns[:6]))
+                raise ContractError(
+                    f"needs the columns text, label (or review, sentiment), each once, has {found}"
+                )
+        reviews = table[["text", "label"]].assign(label=as_labels(table["label"]))
+        check_texts(reviews["text"])
+        _check_different(reviews)
     except (ValueError, OSError) as error:
-        raise damaged(path, f"cannot be read as CSV in UTF-8 ({error})", "imdb") from error
-    table = table.rename(columns=NAMES)
-    if not {"text", "label"} <= set(table):
-        found = ", ".join(map(str, table.columns[:6]))
-        raise damaged(
-            path, f"needs the columns text, label (or review, sentiment), has {found}", "imdb"
-        )
-    try:
-        labels, texts = as_labels(table["label"]), check_texts(table["text"])
-    except ContractError as error:
-        raise damaged(path, str(error), "imdb") from error
-    least = pd.DataFrame({"text": texts, "label": labels}).drop_duplicates("text")
-    if (fewest := least["label"].value_counts().min()) < 13 or least["label"].nunique() < 2:
-        raise damaged(
-            path, f"has {fewest} different texts of one label, at least 13 are needed", "imdb"
-        )
-    reviews = pd.DataFrame({"text": texts, "label": labels})
+        raise damaged(path, error, "imdb") from error
     if "film" in table:
         reviews["film"] = table["film"].astype("string").astype(object).to_numpy()
     return reviews
+
+
+def _plain_name(name: object) -> str:
+    plain = str(name).strip().lower()
+    return NAMES.get(plain, plain)
+
+
+def _check_different(reviews: pd.DataFrame) -> None:
+    """Enough different texts of both labels; a text with both is said, since one of them counts."""
+    both = reviews.groupby("text")["label"].nunique() > 1
+    if both.any():
+        print(f"{both.sum():,} texts stand under both labels; the first label of each counts")
+    fewest = reviews.drop_duplicates("text")["label"].value_counts().reindex([0, 1]).fillna(0).min()
+    if fewest < 13:
+        raise ContractError(
+            f"has {fewest:.0f} different texts of one label, at least 13 are needed"
+        )

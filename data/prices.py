@@ -3,17 +3,24 @@
 import zlib
 from pathlib import Path
 
+import pandas as pd
+
 from data.catalog import DATASETS, record
 from data.checks import (
     ContractError,
     as_days,
+    as_numbers,
     as_tickers,
+    check_daily,
     impossible_prices,
     thin_days,
     uneven_stocks,
+    windows_lost,
 )
 from data.source import DataError, damaged, local_file
 from data.tables import long_rows, read_any
+
+MONTH = 22  # trading days
 
 
 def load_stock_prices(field="adj_close"):
@@ -27,8 +34,9 @@ def load_stock_prices(field="adj_close"):
     lines as yfinance writes them. Bundled: 20 large US stocks 1990 to 2022, "adj_close". A time of
     day is cut off.
 
-    Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, or
-    prices that are infinite or not positive, no rows, or rows without symbol, date or a number.
+    Raises DataError where the field is absent, or the file has repeated (symbol, date) rows, rows
+    a week or a month apart, prices that are infinite or not positive, no rows, or rows without
+    symbol, date or a number.
     """
     dataset = DATASETS["prices"]
     if path := local_file(*dataset.files):
@@ -68,7 +76,8 @@ def _tell_gaps(panel, path):
         print(
             f"{path.name}: on {thin.sum():,} of {len(thin):,} days fewer than half of the stocks "
             f"have a price, the first is {day:%Y-%m-%d} (only {traded}): another calendar? No "
-            "window can span such a day"
+            f"window can span such a day, which takes {windows_lost(panel, MONTH):.0%} of all "
+            f"windows of {MONTH} days"
         )
     uneven = uneven_stocks(panel).sort_values(ascending=False)
     if len(uneven):
@@ -77,23 +86,23 @@ def _tell_gaps(panel, path):
         print(
             f"{path.name}: without a price on many days of their history: "
             f"{', '.join(named)}{more}: "
-            "another calendar? A window of days over one of these is lost"
+            "another calendar? A window over one of these days is lost, which takes "
+            f"{windows_lost(panel.loc[~thin, uneven.index], MONTH):.0%} of their windows of "
+            f"{MONTH} days"
         )
 
 
 def _read_local(path, field):
     try:
         rows = long_rows(read_any(path), field)
-        rows = rows.astype({field: "float64"})
-        if rows.empty or rows[["symbol", "date"]].isna().any(axis=None):
-            without = rows[["symbol", "date"]].isna().any(axis=1).sum()
-            raise damaged(path, f"has {len(rows)} rows, {without} without symbol or date", "prices")
+        rows[field] = as_numbers(rows[field], field)
+        if rows[field].isna().all():
+            raise ContractError(f"has no {field} in any of {len(rows)} rows")
         rows["date"] = as_days(rows["date"])
+        check_daily(pd.DatetimeIndex(rows["date"].unique()).sort_values())
         rows["symbol"] = as_tickers(rows["symbol"], "symbol").to_numpy()
     except ContractError as error:
-        raise damaged(
-            path, f"needs the columns symbol, date, {field}: {error}", "prices"
-        ) from error
+        raise damaged(path, error, "prices") from error
     except (ValueError, TypeError, KeyError, OSError, EOFError, zlib.error) as error:
         raise damaged(
             path, f"needs the columns symbol, date and, of numbers, {field} ({error})", "prices"

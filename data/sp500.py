@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from data.catalog import DATASETS, record
-from data.checks import ContractError, check_ohlc, daily_index, flat_days
+from data.checks import ContractError, as_numbers, check_ohlc, daily_index, flat_days
 from data.source import damaged, local_file
-from data.tables import plain_columns
+from data.tables import plain_columns, read_csv
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = [*PRICES, "volume"]
@@ -25,13 +25,14 @@ def load_sp500():
     row of these is dropped, because a file saved during a trading day ends with half a day.
     Bundled: ``arch.data.sp500``, 1999 to 2018.
 
-    ``^GSPC.csv`` (Yahoo) and ``^spx_d.csv`` (Stooq) are read alike. A time of day is cut off. Days
+    ``^GSPC.csv`` (Yahoo) and ``^spx_d.csv`` (Stooq) are read alike. Of these files only date and
+    close are needed; high and low go together. A time of day is cut off. Days
     whose open, high, low and close are one number are counted in ``attrs["flat_days"]`` and told
     (``data.checks.flat_days`` finds them).
 
-    Raises DataError where the local file has other columns, dates that are unsorted, repeated or
-    not certain, prices that are not positive numbers, or a high below a low, an open or close
-    outside of them.
+    Raises DataError where the local file has other columns, dates that are unsorted, repeated, a
+    week apart or not certain, prices that are not positive numbers, or a high below a low, an open
+    or close outside of them.
     """
     dataset = DATASETS["sp500"]
     if path := local_file(*dataset.files):
@@ -61,31 +62,39 @@ def _licence(path, dataset):
 
 def _read_local(path):
     from_fred = path.name == FRED
-    dates, columns = ("observation_date", ["SP500"]) if from_fred else ("date", COLUMNS)
     try:
-        table = pd.read_csv(path, dtype={0: str}, na_values=".", encoding="utf-8-sig")
-        if from_fred:
-            table = table.rename(columns={"DATE": dates})  # as FRED wrote it before 2025
-        else:
-            table = plain_columns(table)
-        values = table[columns].astype("float64")
-        days = daily_index(table[dates])
-    except ContractError as error:
-        raise damaged(path, str(error), "sp500") from error
-    except (ValueError, KeyError, OSError, EOFError, zlib.error) as error:
-        raise damaged(
-            path, f"needs the columns {dates}, {', '.join(columns)} ({error})", "sp500"
-        ) from error
-    prices = values.set_axis(days.rename("date"), axis=0)
-    if from_fred:
-        prices = prices.dropna().rename(columns={"SP500": "close"})
-    if len(prices) < 2:
-        raise damaged(path, f"has {len(prices)} rows, at least 2 are needed", "sp500")
-    try:
+        table = read_csv(path, dtype={0: str}, na_values=".")
+        prices = _from_fred(table) if from_fred else _own(plain_columns(table))
+        if len(prices) < 2:
+            raise ContractError(f"has {len(prices)} rows, at least 2 are needed")
         check_ohlc(prices)
     except ContractError as error:
-        raise damaged(path, str(error), "sp500") from error
+        raise damaged(path, error, "sp500") from error
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise damaged(path, f"needs a table in CSV ({error})", "sp500") from error
     return prices if from_fred else prices.iloc[:-1]
+
+
+def _from_fred(table):
+    """The closes of FRED's file, by day, without its empty holidays."""
+    table = table.rename(columns={"DATE": "observation_date"})  # as it was before 2025
+    if not {"observation_date", "SP500"} <= set(table):
+        found = ", ".join(map(str, table.columns[:6]))
+        raise ContractError(f"needs the columns observation_date, SP500, has {found}")
+    days = daily_index(table["observation_date"]).rename("date")
+    return as_numbers(table["SP500"], "SP500").set_axis(days).to_frame("close").dropna()
+
+
+def _own(table):
+    """The columns that are known here, as numbers, by day; the volume is not needed."""
+    names = [name for name in COLUMNS if name in table]
+    if not {"date", "close"} <= set(table) or ("high" in table) != ("low" in table):
+        found = ", ".join(map(str, table.columns[:6]))
+        raise ContractError(
+            f"needs the columns date, close (and high with low, open, volume), has {found}"
+        )
+    numbers = {name: as_numbers(table[name], name) for name in names}
+    return pd.DataFrame(numbers).set_axis(daily_index(table["date"]).rename("date"), axis=0)
 
 
 def _tell_flat_days(prices, path):

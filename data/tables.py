@@ -1,7 +1,8 @@
-"""Tables of prices as people have them: Yahoo, Stooq and Kaggle CSVs, long and wide, to the names
-used here.
+"""Tables as people have them: Yahoo, Stooq and Kaggle CSVs, long and wide, to the names used
+here.
 """
 
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -11,29 +12,50 @@ from data.checks import ContractError
 SYMBOL = ("symbol", "ticker", "name")
 DAY = ("date", "datetime", "timestamp", "unnamed:_0")  # pandas' name for an index without one
 FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
+MISSING = ["", ".", "NA", "N/A", "NaN", "nan", "null", "NULL"]  # in a column of prices
+ONLY_CLOSE = ", only close: if that is adjusted for splits and dividends, call it adj_close"
+
+
+def read_csv(path: Path, **options) -> pd.DataFrame:
+    """A CSV in UTF-8, with or without byte order mark, compressed or not; ``options`` are those of
+    pandas.
+
+    Raises ContractError for another encoding, and for fields that are not separated by commas:
+    where a comma may be a decimal one, a number would be a guess.
+    """
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        first = file.readline(2**16)
+    try:
+        header = first.decode("utf-8-sig")
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if header.count(separator) > header.count(","):
+                raise ContractError(f"has fields separated by {name}; needs commas")
+        return pd.read_csv(path, encoding="utf-8-sig", **options)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"is not UTF-8 ({error}); save it as UTF-8") from error
 
 
 def read_any(path: Path) -> pd.DataFrame:
-    """A Parquet or CSV file as it is, CSVs as UTF-8 with or without byte order mark; two header
-    lines of yfinance too.
+    """A Parquet or CSV file as it is, two header lines of yfinance too.
+
+    Tickers and dates are read as text: 0700 keeps its zero, NA is a ticker, and 20180102 stays what
+    it is.
     """
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    first = pd.read_csv(path, nrows=2, header=None, dtype=str, encoding="utf-8-sig")
-    if first.iloc[:, 0].tolist() == ["Price", "Ticker"]:
-        return pd.read_csv(path, header=[0, 1], index_col=0, encoding="utf-8-sig")
-    return pd.read_csv(path, encoding="utf-8-sig", dtype=_text_columns(first.iloc[0]))
-
-
-def _text_columns(names: pd.Series) -> dict:
-    """Columns to be read as text: tickers such as 0700 keep their zero, dates such as 20180102 stay
-    what they are.
-    """
-    return {name: str for name in names.dropna() if _plain(name) in (*SYMBOL, *DAY)}
+    first = read_csv(path, nrows=2, header=None, dtype=str)
+    if set(first.iloc[:, 0]) == {"Price", "Ticker"}:
+        return read_csv(path, header=[0, 1], index_col=0)
+    names = list(read_csv(path, nrows=0))
+    text = [name for name in names if _plain(name) in (*SYMBOL, *DAY)]
+    missing = {name: MISSING for name in names if name not in text}
+    kinds = dict.fromkeys(text, str)
+    return read_csv(path, dtype=kinds, keep_default_na=False, na_values=missing)
 
 
 def _plain(name: object) -> str:
-    return str(name).strip().strip("<>").lower().replace(" ", "_").replace("adjclose", "adj_close")
+    plain = str(name).strip().strip("<>").lower().replace(" ", "_")
+    return plain.replace("adjclose", "adj_close").replace("adjusted_close", "adj_close")
 
 
 def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -76,10 +98,9 @@ def long_rows(frame: pd.DataFrame, field: str) -> pd.DataFrame:
         return _melt(frame.set_index(day), field)
     plain = plain_columns(frame)
     if symbol is None:
-        raise ContractError("has no column symbol: which stock is it")
+        raise ContractError(f"has no column symbol: which stock is it; needs symbol, date, {field}")
     if field not in plain:
-        close = ", only close: if that is adjusted for splits and dividends, call it adj_close"
-        hint = close if field == "adj_close" and "close" in plain else ""
+        hint = ONLY_CLOSE if field == "adj_close" and "close" in plain else ""
         raise ContractError(f"has no column {field}{hint}")
     kept = plain[[_plain(symbol), _plain(day), field]]
     kept = kept.set_axis(["symbol", "date", field], axis=1)
@@ -94,10 +115,12 @@ def _level_of(frame: pd.DataFrame, field: str) -> pd.DataFrame:
         for name in frame.columns.get_level_values(level).unique():
             if frame.columns.nlevels == 2 and _plain(name) == field:
                 return frame.xs(name, axis=1, level=level)
+    names = {str(name) for level in frame.columns.levels for name in level}
+    hint = ONLY_CLOSE if field == "adj_close" and "close" in map(_plain, names) else ""
     found = sorted({str(name) for name in frame.columns.get_level_values(0)})[:6]
     raise ContractError(
         f"has column names of {frame.columns.nlevels} levels without {field}, but "
-        f"{', '.join(found)}"
+        f"{', '.join(found)}{hint}"
     )
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from data.checks import check_daily
+
 SMALLEST_VOLATILITY = 1e-4  # one basis point a day
 WEEKS_BEYOND = 52  # that a panel needs beside the weeks of one window
 
@@ -48,6 +50,7 @@ def check_prices(prices):
             f"prices must be daily, given two rows on {index[twice][0]:%Y-%m-%d}; keep the last of "
             "each day"
         )
+    check_daily(index)
     if not prices.columns.is_unique:
         raise ValueError(
             "tickers must be unique, given twice: "
@@ -149,6 +152,9 @@ def ranks_by_date(X, dates):
     dates = np.asarray(dates)
     if len(dates) != len(X):
         raise ValueError(f"needs one date a sample, given {len(dates)} for {len(X)} samples")
+    if np.isnan(X).any():
+        row = int(np.argwhere(np.isnan(X))[0][0])
+        raise ValueError(f"needs values without missing ones, sample {row} has one")
     order = np.argsort(dates, kind="stable")
     if (order[1:] < order[:-1]).any():
         ranked = np.empty(X.shape, dtype="float32")

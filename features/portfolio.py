@@ -73,7 +73,7 @@ def break_even_cost(gross: pd.Series, turnover: pd.Series) -> float:
 
 
 def sharpe(weekly_returns: np.ndarray) -> float:
-    """Mean over standard deviation, for a year of 52 weeks; 0 for returns that never change."""
+    """``scores.sharpe_ratio`` of weekly returns (weeks,): of a year, or of fewer weeks."""
     return sharpe_ratio(weekly_returns, WEEKS_A_YEAR)
 
 
@@ -87,7 +87,7 @@ def deflated_sharpe(weekly_returns: np.ndarray, tried: np.ndarray) -> tuple[floa
     """
     if len(tried) < 2:
         raise ValueError(f"needs the Sharpe ratios of at least two tries, given {len(tried)}")
-    count, weekly = len(tried), sharpe(weekly_returns) / np.sqrt(WEEKS_A_YEAR)
+    count, weekly = len(tried), sharpe_ratio(weekly_returns, 1)
     quantiles = stats.norm.ppf([1 - 1 / count, 1 - 1 / (count * np.e)])
     luck = np.std(tried, ddof=1) * ((1 - np.euler_gamma) * quantiles[0])
     luck += np.std(tried, ddof=1) * np.euler_gamma * quantiles[1]

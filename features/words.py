@@ -28,6 +28,7 @@ PLAIN_WORD = re.compile(r"n't|'(?:s|m|d|re|ve|ll)\b|\w+|[!?]")  # faster, for pl
 LETTER = rf"\w(?:[{_combining()}]|[\u200c\u200d](?=\w))*"
 WORD = re.compile(rf"n't|'(?:s|m|d|re|ve|ll)\b|(?:{LETTER})+|[!?]")
 TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'", "_": " "})
+TYPOGRAPHIC |= dict.fromkeys((0x200B, 0x2060, 0xFEFF))  # without width: a byte order mark inside
 
 
 def tokenize(text: str) -> list[str]:
@@ -74,7 +75,7 @@ class Vocabulary:
 
         ``size`` counts the two special entries. Raises ValueError where there is no word.
         """
-        counts = Counter(chain.from_iterable(tokens))
+        counts = Counter(chain.from_iterable(_words_of(tokens)))
         if not counts or size < 3:
             raise ValueError(
                 f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and "
@@ -95,8 +96,18 @@ class Vocabulary:
         get = self.index.get
         return [
             np.array([get(word, UNKNOWN) for word in words] or [UNKNOWN], dtype="int32")
-            for words in tokens
+            for words in _words_of(tokens)
         ]
+
+
+def _words_of(tokens):
+    """``tokens``, lists of words, one by one; TypeError for a text, which is a list of letters."""
+    for words in [tokens] if isinstance(tokens, str) else tokens:
+        if isinstance(words, str):
+            raise TypeError(
+                f"needs a list of words for each text, given the text {words[:40]!r}: use tokenize"
+            )
+        yield words
 
 
 def truncate(sequences: list, length: int, keep: str = "both") -> list:

@@ -104,22 +104,22 @@ def refused(load, path, problem):
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        (lambda prices: prices.rename(columns={"close": "last"}), "needs the columns date, open"),
+        (lambda prices: prices.rename(columns={"close": "last"}), "needs the columns date, close"),
         (lambda prices: prices.iloc[::-1], "sorted and unique"),
         (lambda prices: prices.iloc[[0, 0, 1, 2]], "sorted and unique"),
         (lambda prices: prices.iloc[:1], "has 1 rows"),
-        (lambda prices: prices.replace(103.0, 0.0), "not positive on 2020-01-06"),
+        (lambda prices: prices.replace(103.0, 0.0), "is 0 on 2020-01-06; needs a positive number"),
         (
             lambda prices: prices.replace(103.0, np.nan),
-            "missing, infinite or not positive on 2020-01-06",
+            "is missing on 2020-01-06; needs a positive number",
         ),
         (
             lambda prices: prices.replace(103.0, np.inf),
-            "missing, infinite or not positive on 2020-01-06",
+            "is inf on 2020-01-06; needs a positive number",
         ),
         (
-            lambda prices: prices.astype(object).replace(103.0, "n/a"),
-            "missing, infinite or not positive|needs the columns",
+            lambda prices: prices.astype(object).replace(103.0, "n/a!"),
+            "has 'n/a!' as open; needs a number",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_files_that_are_not_what_they_say(local):
     (local / "sp500_daily.csv").write_bytes(page)
     refused(data.load_sp500, local / "sp500_daily.csv", "needs the columns")
     (local / "sp500_daily.csv.gz").write_bytes(gzip.compress(index_prices().to_csv().encode())[:80])
-    refused(data.load_sp500, local / "sp500_daily.csv.gz", "needs the columns")
+    refused(data.load_sp500, local / "sp500_daily.csv.gz", "needs a table in CSV")
     (local / "stock_prices.parquet").write_bytes(page)
     refused(
         data.load_stock_prices, local / "stock_prices.parquet", "needs the columns symbol, date"
@@ -144,25 +144,25 @@ def test_files_that_are_not_what_they_say(local):
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        (lambda rows: rows.rename(columns={"symbol": "stock"}), "needs the columns symbol"),
+        (lambda rows: rows.rename(columns={"symbol": "stock"}), "has no column symbol"),
         (lambda rows: pd.concat([rows, rows.iloc[[3]]]), "B has two rows on 2020-01-02"),
         (lambda rows: rows.replace(7.0, 0.0), "A has adj_close 0.0 on 2020-01-06"),
         (lambda rows: rows.replace(7.0, -1.0), "A has adj_close -1.0"),
         (lambda rows: rows.replace(7.0, np.inf), "A has adj_close inf"),
         (
             lambda rows: rows.astype({"adj_close": str}).replace("7.0", "seven"),
-            "of numbers, adj_close",
+            "row 7 has 'seven' as adj_close; needs a number",
         ),
-        (lambda rows: rows.assign(date="soon"), "needs the columns symbol, date"),
+        (lambda rows: rows.assign(date="soon"), "row 1 has the date .soon."),
         (
             lambda rows: rows.assign(date=rows["date"].mask(rows["adj_close"] == 7.0)),
-            "1 without symbol or date",
+            "row 7 has no date",
         ),
         (
             lambda rows: rows.assign(symbol=rows["symbol"].mask(rows["adj_close"] == 7.0)),
-            "1 without symbol or date",
+            "row 7 has no symbol",
         ),
-        (lambda rows: rows.iloc[:0], "has 0 rows"),
+        (lambda rows: rows.iloc[:0], "in any of 0 rows"),
     ],
 )
 def test_damaged_stock_prices(local, damage, problem):

@@ -6,25 +6,37 @@ CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from 
 """
 
 import gzip
+import zipfile
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import data
 import scores
 import utils
 from data.__main__ import content
-from data.checks import as_days, flat_days, keep_possible, only_refers, share_class
+from data.checks import (
+    ContractError,
+    as_days,
+    flat_days,
+    keep_possible,
+    only_refers,
+    share_class,
+    windows_lost,
+)
 from data.downloads import download, edgar, yahoo
 from data.filings import filings_file
 from data.own_reviews import read_local_reviews
 from data.source import ROOT
 from features.filing_returns import returns_after_filing
 from features.panel import check_prices, ranks_by_date, returns, suspect_ticks
-from features.words import batches_by_length, tokenize
+from features.words import Vocabulary, batches_by_length, tokenize
 
 PAGE = ROOT / "docs" / "own-data.md"
 DAYS = pd.bdate_range("2020-01-06", periods=30)
@@ -77,9 +89,9 @@ def seconds(frame, column):
 # ------------------------------------------------------------------ entry points: (what is right, how it is seen)
 
 
-def sp500(frame, name="sp500_daily.csv", encoding="utf-8"):
+def sp500(frame, name="sp500_daily.csv", **options):
     def put(folder):
-        frame.to_csv(folder / name, index=False, encoding=encoding)
+        frame.to_csv(folder / name, index=False, **options)
         prices = data.load_sp500()
         assert (prices.index == DAYS[:-1]).all() and (prices["close"] == CLOSE[:-1]).all()
 
@@ -163,6 +175,15 @@ def glove(name, text, word="good"):
     return put
 
 
+def zipped(name):
+    def put(folder):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            archive.writestr(f"{name}.txt", vector("good", 300))
+        assert data.load_glove(["good"]).shape == (1, 300)
+
+    return put
+
+
 def vector(word, size):
     return " ".join([word, *["0.5"] * size]) + "\n"
 
@@ -188,9 +209,9 @@ def called(function, expected=None):
     return put
 
 
-def after(stamps, filed):
+def after(stamps, filed, ticker="BRK.B"):
     prices = pd.DataFrame({"BRK-B": CLOSE, "C": CLOSE}, pd.DatetimeIndex(stamps))
-    found = returns_after_filing(pd.DataFrame({"ticker": ["BRK.B"], "date_filed": [filed]}), prices)
+    found = returns_after_filing(pd.DataFrame({"ticker": [ticker], "date_filed": [filed]}), prices)
     return found["entry"].dt.normalize()
 
 
@@ -241,7 +262,7 @@ CASES = [
     ("load_sp500", "a high below the low", sp500(at(3, "high", 50.0, INDEX)), "high 50 is below low 102 on 2020-01-09"),
     ("load_sp500", "an open above the high", sp500(at(3, "open", 200.0, INDEX)), "high 104 is below open 200 on 2020-01-09"),
     ("load_sp500", "an open below the low", sp500(at(3, "open", 50.0, INDEX)), "open 50 is below low 102 on 2020-01-09"),
-    ("load_sp500", "a price of zero", sp500(at(3, "close", 0.0, INDEX)), "a price is missing, infinite or not positive on 2020-01-09"),
+    ("load_sp500", "a price of zero", sp500(at(3, "close", 0.0, INDEX)), "close is 0 on 2020-01-09; needs a positive number"),
     ("load_sp500", "a byte order mark", sp500(INDEX, encoding="utf-8-sig"), RIGHT),
     ("load_sp500", "^GSPC.csv of Yahoo (Date, Open, Adj Close)", sp500(INDEX.assign(adj=CLOSE).rename(columns={"adj": "Adj Close"} | {c: c.title() for c in INDEX}), "^GSPC.csv"), RIGHT),
     ("load_sp500", "^spx_d.csv of Stooq", sp500(INDEX.rename(columns=str.title), "^spx_d.csv"), RIGHT),
@@ -277,8 +298,8 @@ CASES = [
     ("load_stock_prices", "an infinite price", panel(at(4, "adj_close", np.inf, P).astype({"adj_close": float})), "A has adj_close inf on 2020-01-08"),
     ("load_stock_prices", "nanoseconds since 1970", panel(P.assign(date=P["date"].astype("datetime64[ns]").astype("int64"))), "row 1 has the date 1578268800000000000, which looks like time since 1970"),
     ("load_stock_prices", "dates as 06.01.2020", panel(written(P, "date", "%d.%m.%Y")), "row 1 has the date '06.01.2020', whose day and month cannot be told apart"),
-    ("load_stock_prices", "thousands as 1,000.00", panel(P.assign(adj_close=P["adj_close"].map("1,{:06.2f}".format)), "stock_prices.csv", index=False), "could not convert string to float: '1,100.00'"),
-    ("load_stock_prices", "semicolons and commas", raw("stock_prices.csv", b"symbol;date;adj_close\nA;2020-01-06;1,5\n", data.load_stock_prices), "Expected 1 fields in line 2, saw 2"),
+    ("load_stock_prices", "thousands as 1,000.00", panel(P.assign(adj_close=P["adj_close"].map("1,{:06.2f}".format)), "stock_prices.csv", index=False), "row 1 has '1,100.00' as adj_close; needs a number such as 1100.5"),
+    ("load_stock_prices", "semicolons and commas", raw("stock_prices.csv", b"symbol;date;adj_close\nA;2020-01-06;1,5\n", data.load_stock_prices), "has fields separated by semicolons; needs commas"),
     ("load_stock_prices", "half a compressed file", raw("stock_prices.csv.gz", gzip.compress(b"symbol,date,adj_close\nA,2020-01-06,1\n" * 50)[:-8], data.load_stock_prices), "Compressed file ended before"),
     ("load_stock_prices", "no Parquet file", raw("stock_prices.parquet", b"garbage" * 9, data.load_stock_prices), "Could not open Parquet input source"),
     ("load_stock_prices", "an empty file", raw("stock_prices.csv", b"", data.load_stock_prices), "No columns to parse from file"),
@@ -306,13 +327,13 @@ CASES = [
     ("load_imdb", "a byte order mark", texts(reviews(1, 0).set_axis(["text", "label"], axis=1), "reviews.csv", "utf-8-sig"), RIGHT),
     ("load_imdb", "labels true and false", texts(reviews(True, False)), RIGHT),
     ("load_imdb", "NEGATIVE with a space", texts(reviews(" Positive", "NEGATIVE ")), RIGHT),
-    ("load_imdb", "a CSV in Latin-1", raw("reviews.csv", "text,label\ncaf\xe9,1\n".encode("latin-1"), data.load_imdb), "cannot be read as CSV in UTF-8"),
+    ("load_imdb", "a CSV in Latin-1", raw("reviews.csv", "text,label\ncaf\xe9,1\n".encode("latin-1"), data.load_imdb), "is not UTF-8"),
     ("load_imdb", "labels 1 and -1", texts(reviews(1, -1)), "labels must be 0 or 1, or negative or positive, given '-1' in row 2"),
     ("load_imdb", "stars", texts(reviews(5, 1)), "labels must be 0 or 1, or negative or positive, given '5' in row 1"),
     ("load_imdb", "one label", texts(reviews(1, 1)), "needs texts of both labels, 0 and 1"),
     ("load_imdb", "an empty text", texts(at(6, "review", None, reviews())), "row 7 has nothing as text"),
     ("load_imdb", "six texts", texts(reviews()[:6]), "has 3 different texts of one label, at least 13 are needed"),
-    ("load_imdb", "other columns", texts(reviews().set_axis(["a", "b"], axis=1)), "needs the columns text, label (or review, sentiment), has a, b"),
+    ("load_imdb", "other columns", texts(reviews().set_axis(["a", "b"], axis=1)), "needs the columns text, label (or review, sentiment), each once, has a, b"),
     ("load_imdb", "unpacked aclImdb/", unpacked(), RIGHT),
     ("load_imdb", "a review filed under the wrong half", unpacked("0_2.txt"), "is filed as pos; needs a name such as 0_9.txt"),
     ("load_glove", "a byte order mark", glove("glove.6B.50d.txt", "\ufeff" + vector("good", 50)), RIGHT),
@@ -355,6 +376,63 @@ CASES = [
     ("split_dates", "dates after the data end", called(lambda: utils.split_dates(DAYS, "2030-01-01", "2031-01-01"), [DAYS[21], DAYS[25]]), RIGHT),
     ("split_dates", "dates in the wrong order", called(lambda: utils.split_dates(DAYS, 2012, 2010)), "validation_start must be before test_start, given 2012 and 2010"),
     ("split_dates", "three dates", called(lambda: utils.split_dates(DAYS[:3], 2012, 2016)), "a split needs at least 6 different dates, given 3"),
+    ("load_sp500", "no volume", sp500(INDEX.drop(columns="volume")), RIGHT),
+    ("load_sp500", "an empty volume", sp500(INDEX.assign(volume=np.nan)), RIGHT),
+    ("load_sp500", "date and close alone", sp500(INDEX[["date", "close"]]), RIGHT),
+    ("load_sp500", "a high without a low", sp500(INDEX.drop(columns="low")), "needs the columns date, close (and high with low, open, volume), has date, open, high, close"),
+    ("load_sp500", "semicolons", sp500(INDEX, sep=";"), "has fields separated by semicolons; needs commas"),
+    ("load_sp500", "tabs", sp500(INDEX, sep="\t"), "has fields separated by tabs; needs commas"),
+    ("load_sp500", "thousands as 3,100.00", sp500(INDEX.assign(close=INDEX["close"].map("3,{:06.2f}".format))), "row 1 has '3,100.00' as close; needs a number such as 1100.5"),
+    ("load_sp500", "a row of a holiday without prices", sp500(at(5, "close", None, INDEX)), "close is missing on 2020-01-13; needs a positive number"),
+    ("load_sp500", "an infinite high", sp500(at(5, "high", "inf", INDEX)), "high is inf on 2020-01-13"),
+    ("load_sp500", "one row a week", sp500(INDEX.assign(date=pd.date_range("2019-01-04", periods=30, freq="W-FRI"))), "the rows are 7 days apart; needs one row each day of trading"),
+    ("load_sp500", "one row a month", sp500(INDEX.assign(date=pd.date_range("2010-01-31", periods=30, freq="ME"))), "days apart; needs one row each day of trading"),
+    ("load_sp500", "days since 1900, of a spreadsheet", sp500(INDEX.assign(date=(DAYS - pd.Timestamp("1899-12-30")).days)), "row 1 has the date '43836'"),
+    ("load_sp500", "milliseconds since 1970", sp500(INDEX.assign(date=DAYS.astype("datetime64[ms]").astype("int64"))), "which looks like time since 1970"),
+    ("load_sp500", "06.01.2020 16:00", sp500(written(INDEX, "date", "%d.%m.%Y 16:00")), "row 1 has the date '06.01.2020 16:00', whose day and month cannot be told apart"),
+    ("load_sp500", "two columns of one name", sp500(INDEX.assign(Close=CLOSE)), "has two columns close"),
+    ("load_stock_prices", "the ticker NA", panel(P.assign(symbol=["NA", "NULL"] * 30), "stock_prices.csv", ("NA", "NULL"), index=False), RIGHT),
+    ("load_stock_prices", "adjusted_close, adjClose", panel(kaggle("adjusted_close"), "stock_prices.csv", index=False), RIGHT),
+    ("load_stock_prices", "yfinance, the ticker above the field", panel(two_levels().swaplevel(axis=1), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "yfinance of today, whose Close is adjusted", panel(two_levels().rename(columns={"Adj Close": "Close"}), "stock_prices.csv"), "only close: if that is adjusted for splits and dividends, call it adj_close"),
+    ("load_stock_prices", "a wide CSV, newest first, an empty last column", panel(wide()[::-1].assign(**{"": None}), "stock_prices.csv", ("A", "B")), RIGHT),
+    ("load_stock_prices", "a text in a wide CSV", panel(at(DAYS[1], "A", "x", wide()), "stock_prices.csv"), "row 2 has 'x' as adj_close; needs a number such as 1100.5"),
+    ("load_stock_prices", "a row a ticker, a column a day", panel(wide().T, "stock_prices.csv"), "row 1 has the date 'A'"),
+    ("load_stock_prices", "a wide CSV with semicolons and commas", panel(wide(), "stock_prices.csv", sep=";", decimal=","), "has fields separated by semicolons; needs commas"),
+    ("load_stock_prices", "midnight of Tokyo, in UTC, without zone", panel(P.assign(date=np.repeat(TOKYO.tz_localize(None), 2))), "the dates fall on Sundays and never on Fridays"),
+    ("load_stock_prices", "one row a month", panel(P.assign(date=np.repeat(pd.date_range("2010-01-31", periods=30, freq="ME"), 2))), "days apart; needs one row each day of trading"),
+    ("load_stock_prices", "no price at all", panel(P.assign(adj_close=np.nan)), "has no adj_close in any of 60 rows"),
+    ("load_stock_prices", "a missing date", panel(at(4, "date", None, P)), "row 5 has no date"),
+    ("load_imdb", "Review , SENTIMENT", texts(reviews().set_axis(["Review ", " SENTIMENT"], axis=1)), RIGHT),
+    ("load_imdb", "the text null", texts(at(1, "review", "null", reviews())), RIGHT),
+    ("load_imdb", "texts that are numbers", texts(at(1, "review", 12, reviews())), RIGHT),
+    ("load_imdb", "a missing label", texts(at(4, "sentiment", None, reviews())), "given nothing in row 5"),
+    ("load_imdb", "yes and no", texts(reviews("yes", "no")), "labels must be 0 or 1, or negative or positive, given 'yes' in row 1"),
+    ("load_imdb", "both pairs of columns", texts(pd.concat([reviews(), reviews().set_axis(["text", "label"], axis=1)], axis=1)), "each once, has text, label, text, label"),
+    ("load_imdb", "tabs", raw("reviews.csv", b"text\tlabel\nfine\t1\n", data.load_imdb), "has fields separated by tabs; needs commas"),
+    ("load_imdb", "all about one film", texts(reviews().assign(film="x")), "its 1 films leave the validation part without reviews of both labels; needs more films"),
+    ("load_imdb", "UTF-16", texts(reviews(), encoding="utf-16"), "is not UTF-8"),
+    ("load_imdb", "a review with the rating 5", unpacked("0_5.txt"), "is filed as pos; needs a name such as 0_9.txt"),
+    ("load_imdb", "a stray file among the reviews", unpacked("README.txt"), "is filed as pos; needs a name such as 0_9.txt"),
+    ("load_glove", "glove.840B.300d.zip", zipped("glove.840B.300d"), RIGHT),
+    ("load_glove", "glove.42B.300d.zip", zipped("glove.42B.300d"), RIGHT),
+    ("load_glove", "one text for a list of words", called(lambda: data.load_glove("good")), "needs a list of words, given one text, 'good'"),
+    ("returns_after_filing", "BRK B and brk/b filed, BRK-B traded", called(lambda: [after(DAYS, DAYS[8], name).iloc[0] for name in ("BRK B", "brk/b")], [DAYS[9]] * 2), RIGHT),
+    ("returns_after_filing", "prices by week", called(lambda: after(pd.date_range("2019-01-04", periods=30, freq="W-FRI"), DAYS[0])), "the rows are 7 days apart; needs one row each day of trading"),
+    ("check_prices", "prices by week", called(lambda: check_prices(wide().set_axis(pd.date_range("2019-01-04", periods=30, freq="W-FRI")))), "the rows are 7 days apart"),
+    ("make_windows", "columns of two levels", called(lambda: utils.make_panel_windows(two_levels(), 3)), "columns must have one level, given 2"),
+    ("split_by_date", "20/01/2020", called(lambda: utils.split_by_date(utils.make_windows(wide(), 3), "20/01/2020", "2020-02-01")), "whose day and month cannot be told apart"),
+    ("ranks_by_date", "a missing value", called(lambda: ranks_by_date(np.array([[1.0], [np.nan]]), np.array([1, 1]))), "needs values without missing ones, sample 1 has one"),
+    ("rmse", "a column beside a row", called(lambda: scores.rmse(np.ones((3, 1)), np.ones(3))), "needs arrays of one shape, (samples,), given (3, 1) and (3,)"),
+    ("sharpe_ratio", "fourteen days", called(lambda: np.round(scores.sharpe_ratio(np.tile([0.01, 0.03], 7), 252) - np.sqrt(14) * 2, 9), 0), RIGHT),
+    ("Vocabulary", "texts for lists of words", called(lambda: Vocabulary.fit(["a fine film"])), "needs a list of words for each text, given the text 'a fine film'"),
+    ("tokenize", "marks without width inside a word", called(lambda: tokenize("fi\u200bne \ufefffilm"), ["fine", "film"]), RIGHT),
+    ("as_date", "Jan 2010", called(lambda: utils.as_date("Jan 2010")), "a parameter must be a date or a year, given 'Jan 2010'"),
+    ("as_date", "nothing", called(lambda: utils.as_date(None)), "a parameter must be a date or a year, given nothing"),
+    ("as_list", "0 1 2", called(lambda: utils.as_list("0 1 2")), "a list must be written as [0, 1, 2], given '0 1 2'"),
+    ("as_list", "a list in a list", called(lambda: utils.as_list("[[1, 2], [3]]")), "a list must be written as [0, 1, 2]"),
+    ("as_list", "a range", called(lambda: utils.as_list(range(3)), [0, 1, 2]), RIGHT),
+    ("download", "one ticker for a list", called(lambda: download("prices", tickers="AAPL")), "tickers must be a list, given 'AAPL'"),
 ]  # fmt: skip
 
 
@@ -372,11 +450,11 @@ def test_used_rightly_or_refused_in_one_sentence(local, entry, given, how, sente
     if sentence is RIGHT:
         how(local)
         return
-    with pytest.raises((data.DataError, ValueError)) as caught:
+    with pytest.raises((data.DataError, ValueError, TypeError)) as caught:
         how(local)
     message = str(caught.value)
     assert sentence in message and "\n" not in message
-    if entry.startswith("load_"):
+    if entry.startswith("load_") and not isinstance(caught.value, TypeError):
         assert isinstance(caught.value, data.DataError) and str(local) in message
 
 
@@ -387,6 +465,15 @@ def test_nothing_that_looks_meant_for_a_loader_is_passed_over(local, capsys):
     printed = capsys.readouterr().out
     assert "my_stock_prices.csv is not read: prices reads stock_prices.parquet" in printed
     assert "notes.txt" not in printed
+    (local / "AAPL.csv").write_text("Date,Close\n2020-01-06,1\n", encoding="utf-8")
+    (local / "stocks").mkdir()
+    (local / "IPGMFN.csv").write_text("", encoding="utf-8")
+    (local / "reviews.tsv").write_text("", encoding="utf-8")
+    for loader in (data.load_stock_prices, data.load_macro, data.load_imdb):
+        loader()
+    printed = capsys.readouterr().out
+    for name in ("AAPL.csv", "stocks", "IPGMFN.csv", "reviews.tsv"):
+        assert f"{name} is not read: " in printed
 
 
 def test_flat_days_are_told(local, capsys):
@@ -416,12 +503,69 @@ def test_the_running_day_is_that_of_the_exchange(monkeypatch):
     assert str(yahoo.running_day("Australia/Sydney")) == "2020-01-08"
 
 
+@given(st.dates(date(1970, 1, 1), date(2025, 12, 31)), st.booleans())
+def test_a_date_is_read_as_it_is_meant_or_refused(day, four_digits):
+    stamp = pd.Timestamp(day)
+    for text in ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y-%m-%d 16:00", "%Y-%m-%dT05:00Z"):
+        assert as_days([stamp.strftime(text)])[0] == stamp
+    for value in (
+        day,
+        stamp,
+        stamp.to_numpy(),
+        int(stamp.strftime("%Y%m%d")),
+        stamp.tz_localize("Asia/Tokyo"),
+    ):
+        assert as_days([value])[0] == stamp
+    year = "%Y" if four_digits else "%y"
+    for text in (
+        f"%d/%m/{year}",
+        f"%m/%d/{year}",
+        f"%d.%m.{year}",
+        f"%d-%m-{year} 16:00",
+        "%b %d, %Y",
+    ):
+        with pytest.raises(ContractError, match="needs dates written as YYYY-MM-DD"):
+            as_days([stamp.strftime(text)])
+
+
+@given(st.lists(st.one_of(st.integers(-99, 99), st.sampled_from(["GRU", "LSTM"]))))
+def test_a_list_comes_back_from_its_text(values):
+    for text in (
+        str(values),
+        str(tuple(values)) if len(values) != 1 else str(values),
+        str(values)[1:-1],
+    ):
+        assert utils.as_list(text) == values
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.floats(0.01, 1e6), min_size=12, max_size=12),
+    st.lists(st.integers(0, 11), max_size=9),
+    st.booleans(),
+)
+def test_long_and_wide_tables_are_one_panel(local, values, gaps, newest_first):
+    prices = pd.DataFrame(np.reshape(values, (6, 2)), DAYS[:6].rename("date"), ["A", "B"])
+    for gap in gaps:
+        prices.iloc[divmod(gap, 2)] = np.nan
+    prices = prices.dropna(how="all").dropna(how="all", axis=1)
+    if prices.empty:
+        return
+    long = prices.rename_axis("symbol", axis=1).stack().rename("adj_close").reset_index()
+    for table in (prices.reset_index(), long):
+        table[:: -1 if newest_first else 1].to_csv(local / "stock_prices.csv", index=False)
+        found = data.load_stock_prices()
+        pd.testing.assert_frame_equal(found, prices, check_names=False, check_freq=False)
+
+
 def test_a_foreign_calendar_is_told(local, capsys):
     foreign = pd.DataFrame({"symbol": "T", "date": DAYS + pd.Timedelta(days=1), "adj_close": 1.0})
     rows = pd.concat([P, foreign])
     rows.to_parquet(local / "stock_prices.parquet")
     data.load_stock_prices()
-    assert "the first is 2020-01-11 (only T): another calendar?" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the first is 2020-01-11 (only T): another calendar?" in told
+    assert "takes 100% of all windows of 22 days" in told
     P.to_parquet(local / "stock_prices.parquet")
     data.load_stock_prices()
     assert "calendar" not in capsys.readouterr().out
@@ -431,7 +575,9 @@ def test_a_stock_with_other_holidays_is_told(local, capsys):
     rows = P[~((P["symbol"] == "B") & P["date"].isin(DAYS[[5, 9]]))]
     rows.to_parquet(local / "stock_prices.parquet")
     data.load_stock_prices()
-    assert "days of their history: B (7%): another calendar?" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "days of their history: B (7%): another calendar?" in told
+    assert "which takes 100% of their windows of 22 days" in told
 
 
 def test_sections_that_only_refer_to_a_page_are_told(local, capsys):
@@ -517,6 +663,15 @@ def test_films_of_own_reviews(local, capsys):
             lines = "http://www.imdb.com/title/tt1/x\nhttp://www.imdb.com/title/tt0453418/x\n"
             (local / "aclImdb" / half / f"urls_{kind}.txt").write_text(lines, encoding="utf-8")
     assert list(read_local_reviews(local / "aclImdb")["film"]) == ["tt0453418"] * 4
+
+
+def test_windows_lost_counts_windows_of_listed_stocks():
+    prices = pd.DataFrame({"A": CLOSE[:10], "B": CLOSE[:10]}, DAYS[:10])
+    prices.loc[DAYS[:4], "B"] = np.nan  # not yet listed: no window is lost by that
+    assert windows_lost(prices, 3) == 0
+    prices.loc[DAYS[6], "A"] = np.nan  # three of the eight windows of A; B has four
+    assert windows_lost(prices, 3) == pytest.approx(3 / 12)
+    assert windows_lost(prices, 30) == 0
 
 
 def test_share_classes_and_exchanges():

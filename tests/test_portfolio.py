@@ -98,8 +98,9 @@ def test_too_many_folds_are_said(folds):
 
 
 def test_sharpe_of_a_year_by_hand():
-    weekly = np.array([0.01, -0.01, 0.02, 0.0])
+    weekly = np.tile([0.01, -0.01, 0.02, 0.0], 20)
     assert sharpe(weekly) == pytest.approx(np.sqrt(52) * 0.005 / weekly.std())
+    assert sharpe(weekly[:8]) == pytest.approx(np.sqrt(8) * 0.005 / weekly.std()), "of eight weeks"
     assert sharpe(np.zeros(4)) == 0
 
 

@@ -26,6 +26,9 @@ def download(name, **options):
     Items that arrived before a failure (tickers, filings, the beginning of an archive) are kept
     aside, and the next call goes on there.
     """
+    for option, value in options.items():
+        if option in ("tickers", "dimensions", "years") and not isinstance(value, (list, tuple)):
+            raise TypeError(f"{option} must be a list, given {value!r}")
     module, function = SOURCES[name].split(":")
     with locked(name) as folder:
         partial = folder / f".{name}.partial"
