@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dask.distributed import Client, LocalCluster
-from gensim.models.phrases import Phrases
+from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 
 from data.filings import load_filings
 from data.source import DataError, sha256
-from data.synthetic import BAD, COLUMNS, EFFECT, GOOD, PREAMBLE, _news, synthetic_filings
+from data.synthetic import (
+    BAD,
+    COLUMNS,
+    EFFECT,
+    GOOD,
+    PREAMBLE,
+    _lines_of_business,
+    _news,
+    synthetic_filings,
+)
 from features.filing_returns import returns_after_filing
 from features.filings import (
     Settings,
@@ -34,6 +44,7 @@ from features.filings import (
     tokenize,
     words_of_part,
 )
+from features.filings import phrases as phrases_step
 from features.filings import tokens as tokens_step
 from features.filings.common import stream
 
@@ -184,7 +195,8 @@ def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Setti
 
 def plain_texts(count=60, seed=0):
     rng = np.random.default_rng(seed)
-    return [" ".join(_news(rng, 20, 0, late=[])) for _ in range(count)]
+    lines = _lines_of_business(rng, 0)
+    return [" ".join(_news(rng, 20, 0, late=[], lines=lines)) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -277,23 +289,26 @@ def test_phrases_are_those_of_gensim(prepared):
                 for piece in np.split(tokens, np.cumsum(lengths)[:-1])
             ]
     options = dict(min_count=5, threshold=0.5, scoring="npmi")
-    two = Phrases(sentences, **options)
-    two = two.freeze()
-    two.phrasegrams = {
-        phrase: score for phrase, score in two.phrasegrams.items() if "[number]" not in phrase
+    options["connector_words"] = ENGLISH_CONNECTOR_WORDS
+    tokens = list(model.words)
+    for delimiter, phrases in (("_", model.bigrams), ("+", model.trigrams)):
+        theirs = Phrases(sentences, delimiter=delimiter, **options)
+        theirs.vocab.pop("[number]", None)
+        assert len(phrases) > 3
+        for row in phrases.itertuples():
+            between = phrases_step._connectors(row.between)
+            pair = tokens[row.first], tokens[row.second]
+            assert theirs.score_candidate(*pair, between)[1] == pytest.approx(row.score)
+        tokens += list(phrases["phrase"])
+        joined = list(theirs[sentences])
+        sentences = joined
+    sentences = [" ".join(words).replace("+", "_").split() for words in sentences]
+    counts = Counter(word for words in sentences for word in words)
+    ours = model.vocabulary.iloc[2:]
+    assert dict(zip(ours["token"], ours["count"])) == {
+        word: count for word, count in counts.items() if count >= 5
     }
-    assert len(model.bigrams) > 10 and set(model.bigrams["phrase"]) == set(two.phrasegrams)
-    assert np.allclose(model.bigrams["score"], model.bigrams["phrase"].map(two.phrasegrams))
-    joined = list(two[sentences])
-    three = Phrases(joined, delimiter="+", **options).export_phrases()
-    three = {
-        phrase.replace("+", "_"): score
-        for phrase, score in three.items()
-        if phrase.count("_") == 1 and "[number]" not in phrase
-    }
-    assert len(three) > 3 and dict(
-        zip(model.trigrams["phrase"], model.trigrams["score"])
-    ) == pytest.approx(three)
+    assert any("_of_" in phrase or "_and_" in phrase for phrase in ours["token"])
     assert {"interest_rates", "natural_gas_prices"} <= set(model.vocabulary["token"])
 
 
