@@ -14,7 +14,10 @@ SENTENCE_END = re.compile(
 )
 TOKEN = re.compile(r"\d[\d.,]*|\w+(?:[-']\w+)*")
 PLAIN = {"’": "'", "‘": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "_": " "}
-INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphens, zero-width characters
+INVISIBLE = (
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # soft hyphens, zero-width characters
+)
+PLAIN |= dict.fromkeys(INVISIBLE, "")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 BLANK = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # the ASCII part of CONTROL
 END_CHUNK = "\0"  # stands where a sentence ends
@@ -33,7 +36,7 @@ def clean(text):
         text = text.replace(character, plain)
     if text.isascii():
         return text.translate(BLANK)  # takes a tenth of the time of the expression below
-    return CONTROL.sub(" ", unicodedata.normalize("NFKC", INVISIBLE.sub("", text)))
+    return CONTROL.sub(" ", unicodedata.normalize("NFKC", text))
 
 
 def chunks(text):

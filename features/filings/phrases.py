@@ -76,7 +76,7 @@ def fit(corpus, training_end, client, progress=None):
         joined = [*joined, found[["between", "first", "second"]].to_numpy()]
     size = pd.Series(sum(each(_count_tokens, index, joined)), tokens)
     size = size.groupby(level=0).sum()  # a phrase may come about in two ways
-    size = size[size >= least]
+    size = size[size > 0]
     order = np.lexsort((size.index, -size))[: settings.vocabulary - 2]
     entries = size.iloc[order]
     rows = [("[pad]", 0), ("[unknown]", 0), *zip(entries.index, entries.tolist())]
@@ -109,26 +109,28 @@ def _count_pairs(name, index, joined, folder, end):
     """
     part_words, tokens, sentence = _training(name, folder, end)
     tokens, sentence, size = join(known(index, part_words)[tokens], sentence, index, joined)
-    *_, keys = _pairs(tokens, sentence, index, size)
+    plain = np.ones(size + 1, dtype=bool)
+    plain[[index.get(NUMBER, UNSEEN), UNSEEN]] = False  # are in no phrase
+    *_, keys = _pairs(tokens, sentence, index, plain, plain)
     keys, counts = np.unique(keys, return_counts=True)
     return keys, counts, np.bincount(tokens[tokens >= 0], minlength=size), len(tokens)
 
 
-def _pairs(tokens, sentence, index, size):
+def _pairs(tokens, sentence, index, opens, closes):
     """What could be a phrase: arrays of its number among the pairs of a part, of the positions of
-    its first and last token, and of its key, by which it is told from other pairs.
+    its first and last token, and of its key, by which it is told from other pairs. ``opens`` and
+    ``closes`` say of each token whether it may be first and last.
     """
-    connector = np.zeros(size + 1, dtype="int64")  # UNSEEN points at the last
+    size = len(opens) - 1  # UNSEEN points at the last
+    connector = np.zeros(len(opens), dtype="int64")
     for number, word in enumerate(CONNECTORS, start=1):
         if word in index:
             connector[index[word]] = number
-    plain = np.ones(size + 1, dtype=bool)
-    plain[[index.get(NUMBER, UNSEEN), UNSEEN]] = False  # are in no phrase
     places = np.flatnonzero(connector[tokens] == 0)
     first, last = places[:-1], places[1:]
     gap = last - first - 1
     usable = (sentence[first] == sentence[last]) & (gap <= MOST_BETWEEN)
-    usable &= plain[tokens[first]] & plain[tokens[last]]
+    usable &= opens[tokens[first]] & closes[tokens[last]]
     number = np.flatnonzero(usable)
     first, last, gap = first[number], last[number], gap[number]
     between = np.zeros(len(number), dtype="int64")
@@ -156,7 +158,9 @@ def join(tokens, sentence, index, joined):
     """
     size = len(index)
     for phrases in joined:
-        number, first, last, found = _pairs(tokens, sentence, index, size)
+        opens, closes = np.zeros((2, size + 1), dtype=bool)
+        opens[phrases[:, 1]], closes[phrases[:, 2]] = True, True
+        number, first, last, found = _pairs(tokens, sentence, index, opens, closes)
         keys = _keys(*phrases.T, size)
         order = np.argsort(keys)
         if len(keys) and len(found):
@@ -166,12 +170,11 @@ def join(tokens, sentence, index, joined):
             run = np.flatnonzero(np.diff(number, prepend=-2) > 1)  # the first of adjacent hits
             within = number - np.repeat(number[run], np.diff(np.r_[run, len(number)]))
             even = within % 2 == 0  # a token is part of one phrase only
-            first, last = first[even], last[even]
             tokens = tokens.copy()
-            tokens[first] = size + order[place[even]]
+            tokens[first[even]] = size + order[place[even]]
             change = np.zeros(len(tokens) + 1, dtype=int)
-            change[first + 1] += 1
-            np.subtract.at(change, last + 1, 1)
+            change[first[even] + 1] += 1
+            change[last[even] + 1] -= 1
             keep = change.cumsum()[:-1] == 0
             tokens, sentence = tokens[keep], sentence[keep]
         size += len(keys)
