@@ -14,9 +14,8 @@ SENTENCE_END = re.compile(
 )
 TOKEN = re.compile(r"\d[\d.,]*|\w+(?:[-']\w+)*")
 PLAIN = {"’": "'", "‘": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "_": " "}
-INVISIBLE = (
-    "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # soft hyphens, zero-width characters
-)
+# soft hyphens and characters without width
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 PLAIN |= dict.fromkeys(INVISIBLE, "")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 BLANK = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # the ASCII part of CONTROL
