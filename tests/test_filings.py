@@ -48,6 +48,7 @@ from features.filings import (
 from features.filings import phrases as phrases_step
 from features.filings import tokens as tokens_step
 from features.filings.common import stream
+from tools.bench_filings import simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 # Dask asks for a route to the outside to learn its own address, and says so where there is none.
@@ -625,6 +626,17 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
     assert after - before < (large - small), (
         f"{before:.0f} MB for {small:.0f} MB of text, {after:.0f} MB for {large:.0f} MB"
     )
+
+
+@pytest.mark.parametrize("gigabytes", [1.8, 100])
+def test_simulated_tasks_scale_with_workers_and_hold_few_parts(gigabytes):
+    """With reading at a 25th of the work: near linear up to eight workers, at any size."""
+    alone, _ = simulate(1000 * gigabytes, 1, 0.25, 0.01)
+    for workers in (2, 4, 8):
+        seconds, most = simulate(1000 * gigabytes, workers, 0.25, 0.01)
+        assert alone / seconds > 0.95 * workers
+        assert most <= 2 * workers, "memory does not grow with the corpus"
+    assert simulate(1000, 64, 0.25, 0.01)[0] >= 1000 * 0.01, "no faster than it is read"
 
 
 # --------------------------------------------------------------------- the target (features/filing_returns.py)
