@@ -378,9 +378,11 @@ def peak_memory_mb() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
 
 
-def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
+def save_scores(
+    notebook: str, source: object, scores: list[dict], figures: dict | None = None
+) -> None:
     """Write ``build/results/<notebook>.json``: source, seconds and peak MB of this process, rows of
-    ``score``.
+    ``score``, and the numbers of ``figures``, name -> list, that other data are shown beside.
     """
     path = ROOT / "build" / "results" / f"{notebook}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -391,6 +393,8 @@ def save_scores(notebook: str, source: object, scores: list[dict]) -> None:
         "peak_mb": peak_memory_mb(),
         "scores": scores,
     }
+    if figures:
+        result["figures"] = figures
     content = json.dumps(result, indent=1, allow_nan=False) + "\n"
     with whole_file(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
@@ -400,6 +404,12 @@ def kept_scores(kind: str, notebook: str) -> list[dict]:
     """The rows of ``results/<kind>/<notebook>.json`` ("bundled" or "full"); none without a file."""
     path = ROOT / "results" / kind / f"{notebook}.json"
     return json.loads(path.read_text(encoding="utf-8"))["scores"] if path.is_file() else []
+
+
+def kept_figures(kind: str, notebook: str) -> dict[str, list]:
+    """The ``figures`` of ``results/<kind>/<notebook>.json``; none without a file."""
+    path = ROOT / "results" / kind / f"{notebook}.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("figures", {}) if path.is_file() else {}
 
 
 def score_text(row: dict) -> str:

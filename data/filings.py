@@ -15,7 +15,7 @@ from data.catalog import DATASETS, record
 from data.checks import SHORT, ContractError, as_days, as_tickers, only_refers
 from data.files import whole_file
 from data.prices import load_stock_prices
-from data.source import ROOT, damaged, local_file
+from data.source import ROOT, damaged, local_file, sha256
 from data.synthetic import COLUMNS, synthetic_filings
 
 BUNDLED = ROOT / "build" / "filings" / "synthetic.parquet"
@@ -40,10 +40,10 @@ def load_filings(text=True):
         filings = filings.sort_values(["date_filed", "ticker"], kind="stable", ignore_index=True)
         days, licence = filings["date_filed"], dataset.live_licence
         return record(filings, "filings", "local", path.name, licence, path, days)
-    filings, _ = synthetic_filings()
+    filings = pd.read_parquet(filings_file(), columns=columns)
     origin = "data.synthetic.synthetic_filings"
     return record(
-        filings[columns],
+        filings,
         "filings",
         "bundled",
         origin,
@@ -116,7 +116,7 @@ def _tell_references(filings, path):
 
 def filings_file():
     """The Parquet file behind ``load_filings``, to be read as a stream; the synthetic one is
-    written to ``build/``.
+    written to ``build/``, once for each version of the generator.
 
     A local file whose dates or tickers are in another form than ours is copied to ``build/``, in
     our form.
@@ -132,9 +132,18 @@ def filings_file():
             if (raw == pd.DatetimeIndex(light["date_filed"])).all():
                 return path
         return _copy_in_our_form(stored)
+    generator = sha256(synthetic.__file__).encode()
+    if BUNDLED.is_file():
+        try:
+            if (pq.read_schema(BUNDLED).metadata or {}).get(b"generator") == generator:
+                return BUNDLED
+        except (pa.ArrowInvalid, OSError):
+            pass  # damaged: written anew
     BUNDLED.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(synthetic_filings()[0], preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, b"generator": generator})
     with whole_file(BUNDLED) as temporary:
-        synthetic_filings()[0].to_parquet(temporary, index=False, row_group_size=500)
+        pq.write_table(table, temporary, row_group_size=500)
     return BUNDLED
 
 

@@ -1,5 +1,7 @@
 """Synthetic 10-K sections and prices, with planted effects of the wording on return and risk."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -79,6 +81,27 @@ LINKS = (
     "so that sooner or later it|while a plan to contain it|and, to the extent that insurance "
     "pays nothing, it"
 ).split("|")
+MATERIALS = (  # what a company works with; a sector has twelve of them
+    "ore|steel|copper|cement|timber|glass|pulp|coal|gravel|zinc|brick|slate|"
+    "grain|dairy|poultry|sugar|cocoa|fruit|fish|malt|spice|flour|honey|seed|"
+    "serum|enzyme|vaccine|implant|catheter|reagent|tissue|tablet|plasma|lens|clinic|dose|"
+    "loan|deposit|annuity|mortgage|pension|bond|card|escrow|broker|lease|claim|fund|"
+    "chip|server|router|sensor|software|cable|signal|data|laser|screen|battery|antenna|"
+    "port|freight|rail|truck|airline|barge|parcel|tanker|cargo|depot|bus|ferry"
+).split("|")
+ACTIVITIES = (
+    "handling storage pricing leasing testing sorting refining casting blending grading trading "
+    "packing loading drying cutting coating cleaning routing printing scanning recycling repair "
+    "transport disposal assembly design licensing marketing planning sourcing supply purchasing "
+    "billing financing insurance brokerage hedging pooling audit inspection training staffing "
+    "maintenance monitoring security permitting zoning drilling milling mixing cooling heating "
+    "filtering labeling wholesale retail export import auction delivery scheduling forecasting "
+    "certification recovery conversion extraction processing fabrication installation renovation"
+).split()
+SECTORS = 6
+WITH_LINES = " in ", ", ", ", ", " and "  # so many lines in each clause
+LONGER = 0.5  # clauses more in a sentence of the boilerplate
+OWN_LINES = 150  # lines of business that a company writes about, such as "ore-handling"
 SYLLABLES = (
     "bar cor dal el fen gar hol is jun kel lor mar nor ost pel quin ros sel tor ul ver wen yar zan"
 ).split()
@@ -121,50 +144,70 @@ def synthetic_filings(
     other returns for the same texts and effects.
 
     Form follows real sections: sentences from a few words to more than 50, common and rare words,
-    names that only one company uses, headings, bullets, figures, and a small table. Lengths are
-    log-normal, about 1,700 words at the median, a quarter of a real section. Terms of two and three
-    words ("interest rates", "intellectual property rights") are there for phrase detection; some
-    come up in late years only, as such terms do.
+    lines of business that few companies share ("ore-handling"), names that only one company uses,
+    headings, bullets, figures, and a small table. Lengths are log-normal, about 1,700 words at the
+    median, a quarter of a real section. Terms of two and three words ("interest rates",
+    "intellectual property rights") are there for phrase detection; some come up in late years only,
+    as such terms do.
     """
-    rng = np.random.default_rng(seed)
+    filings, tones, risks = _texts(companies, years, seed)
+    tickers = sorted(filings["ticker"].unique())
     days = pd.bdate_range("1999-06-01", f"{2000 + years}-06-30", name="date")
-    tickers = [f"SYN{number:03d}" for number in range(companies)]
+    rng = np.random.default_rng([seed, 1 if chance is None else 2 + chance])
     market = rng.normal(0.0003, 0.008, (len(days), 1))
     own = rng.normal(0, 0.015, (len(days), companies))
-    if chance is not None:
-        again = np.random.default_rng(chance)
-        market, own = again.normal(0.0003, 0.008, market.shape), again.normal(0, 0.015, own.shape)
     planted = np.zeros_like(own)
+    filed = filings["date_filed"]
+    entries = days.searchsorted(filed, side="right")
+    columns = pd.Index(tickers).get_indexer(filings["ticker"])
+    for entry, column, year, tone, risk in zip(entries, columns, filed.dt.year, tones, risks):
+        planted[entry, column] += effect * tone
+        planted[entry + 1 : entry + 6, column] += effect * tone / 5
+        following = days.searchsorted(pd.Timestamp(year + 1, 2, 1))
+        own[entry + 1 : following, column] *= np.exp(risk_effect * risk)
+    prices = pd.DataFrame(
+        50 * np.exp((market + own + planted).cumsum(axis=0)), days, pd.Index(tickers, name="ticker")
+    )
+    return filings.copy(), prices
+
+
+@lru_cache(maxsize=1)
+def _texts(companies, years, seed):
+    """(filings, tones, risks), sorted by date and ticker; the last one is kept, for other prices of
+    the same texts.
+    """
+    rng = np.random.default_rng(seed)
     rows = []
-    for column, ticker in enumerate(tickers):
+    for column in range(companies):
+        ticker = f"SYN{column:03d}"
         names = ["".join(rng.choice(SYLLABLES, 3)).capitalize() for _ in range(20)]
-        size = int(np.clip(rng.lognormal(3.8, 0.5), 12, 250))
-        boilerplate = _boilerplate(rng, size, years, names)
+        lines = _lines_of_business(rng, column % SECTORS)
+        size = int(np.clip(rng.lognormal(3.6, 0.5), 12, 200))
+        boilerplate = _boilerplate(rng, size, years, names, lines)
         risk = rng.normal()
         for year, repeated in enumerate(boilerplate, start=2000):
             filed = pd.Timestamp(year, 2, 1) + pd.Timedelta(days=int(rng.integers(0, 60)))
             tone = rng.normal()
             risk = LASTING * risk + np.sqrt(1 - LASTING**2) * rng.normal()
             late = [term for term, first in LATE_SUBJECTS.items() if year >= first]
-            news = _news(rng, round(NEWS * size), tone, late)
-            news = np.append(news, _risk_sentences(rng, round(RISK_NEWS * size), risk))
+            news = _news(rng, round(NEWS * size), tone, late, lines)
+            news = np.append(news, _risk_sentences(rng, round(RISK_NEWS * size), risk, lines))
             body = " ".join(np.insert(repeated, rng.integers(0, size + 1, len(news)), news))
             text = "\n\n".join(
                 ["Item 1A. Risk Factors.", PREAMBLE, body, *_table(rng, names, year)]
             )
-            rows.append((ticker, 1_000_000 + column, "10-K", filed, "1A", text))
-            entry = days.searchsorted(filed, side="right")
-            planted[entry, column] += effect * tone
-            planted[entry + 1 : entry + 6, column] += effect * tone / 5
-            following = days.searchsorted(pd.Timestamp(year + 1, 2, 1))
-            own[entry + 1 : following, column] *= np.exp(risk_effect * risk)
-    filings = pd.DataFrame(rows, columns=COLUMNS).sort_values(
-        ["date_filed", "ticker"], ignore_index=True
-    )
-    prices = pd.DataFrame(
-        50 * np.exp((market + own + planted).cumsum(axis=0)), days, pd.Index(tickers, name="ticker")
-    )
-    return filings, prices
+            rows.append((ticker, 1_000_000 + column, "10-K", filed, "1A", text, tone, risk))
+    filings = pd.DataFrame(rows, columns=[*COLUMNS, "tone", "risk"])
+    filings = filings.sort_values(["date_filed", "ticker"], ignore_index=True)
+    return filings[COLUMNS], filings["tone"].to_numpy(), filings["risk"].to_numpy()
+
+
+def _lines_of_business(rng, sector):
+    """OWN_LINES of the lines of business of a sector, the ones of the company."""
+    each = len(MATERIALS) // SECTORS
+    materials = MATERIALS[sector * each : (sector + 1) * each]
+    lines = [f"{material}-{activity}" for material in materials for activity in ACTIVITIES]
+    return [str(line) for line in rng.permutation(lines)[:OWN_LINES]]
 
 
 def _draw(rng, terms, size):
@@ -172,21 +215,24 @@ def _draw(rng, terms, size):
     return np.array(terms, dtype=object)[(len(terms) * rng.random(size) ** 1.5).astype(int)]
 
 
-def _sentences(rng, openings, subjects, longer):
+def _sentences(rng, openings, subjects, longer, lines):
     """Sentences without full stop: an opening, a subject, a clause, and on average ``longer``
-    clauses more.
+    clauses more, with some of the ``lines`` of business in each.
     """
     sentences, clauses = openings + " " + subjects, rng.poisson(longer, len(openings))
     for number in range(clauses.max(initial=0) + 1):
         rows = np.flatnonzero(clauses >= number)
         if number:
             sentences[rows] += ", " + _draw(rng, LINKS, len(rows))
-        for terms in (VERBS, ACTIONS, OBJECTS, PLACES):
+        for terms in (VERBS, ACTIONS, OBJECTS):
             sentences[rows] += " " + _draw(rng, terms, len(rows))
+        for word in WITH_LINES:
+            sentences[rows] += word + _draw(rng, lines, len(rows))
+        sentences[rows] += " " + _draw(rng, PLACES, len(rows))
     return sentences
 
 
-def _boilerplate(rng, size, years, names):
+def _boilerplate(rng, size, years, names, lines):
     """(years, size) sentences of a company, some about a figure or one of its ``names``, some with
     heading or bullet.
     """
@@ -200,7 +246,7 @@ def _boilerplate(rng, size, years, names):
         *[""] * 25,
     ]
     sentences = (
-        _sentences(rng, _draw(rng, OPENINGS, total), subjects, 1.3)
+        _sentences(rng, _draw(rng, OPENINGS, total), subjects, LONGER, lines)
         + rng.choice(details, total).astype(object)
         + "."
     )
@@ -214,22 +260,24 @@ def _boilerplate(rng, size, years, names):
     ]
 
 
-def _news(rng, size, tone, late):
+def _news(rng, size, tone, late, lines):
     """``size`` sentences with one word of GOOD or BAD each; ``late``: terms of recent years."""
     words = np.where(
         rng.random(size) < 1 / (1 + np.exp(-tone)), rng.choice(GOOD, size), rng.choice(BAD, size)
     ).astype(object)
     subjects = _draw(rng, [*late, *SUBJECTS], size)
-    return _sentences(rng, _draw(rng, NEWS_OPENINGS, size) + " " + words, subjects, 0.5) + "."
+    return (
+        _sentences(rng, _draw(rng, NEWS_OPENINGS, size) + " " + words, subjects, 0.2, lines) + "."
+    )
 
 
-def _risk_sentences(rng, size, risk):
+def _risk_sentences(rng, size, risk, lines):
     """``size`` sentences with one word of RISKY or CALM each."""
     risky = rng.random(size) < 1 / (1 + np.exp(-risk))
     words = np.where(risky, rng.choice(RISKY, size), rng.choice(CALM, size)).astype(object)
     openings = _draw(rng, RISK_OPENINGS, size) + " " + words + " and"
     subjects = _draw(rng, SUBJECTS, size)
-    return _sentences(rng, openings, subjects, 0.5) + "."
+    return _sentences(rng, openings, subjects, 0.2, lines) + "."
 
 
 def _table(rng, names, year):

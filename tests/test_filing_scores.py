@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from data.source import DataError
 from data.synthetic import BAD, CALM, GOOD, RISKY, synthetic_filings
 from data.synthetic_order import ordered_texts
+from data.word_lists import MASTER, load_risk_words
 from features.filing_blocks import (
     blocks_of_words,
     count_matrix,
@@ -22,6 +25,8 @@ from features.filing_scores import (
     judge,
     judge_with_interval,
     permutation_test,
+    sectors_of_text,
+    share_found,
     share_of_words,
     share_repeated,
     shuffle_within_months,
@@ -177,12 +182,13 @@ def made(companies, years, rng, effect):
     return outcome + lasting, predicted, pd.Series(dates), company
 
 
-def test_coverage_of_intervals_over_companies():
+@pytest.mark.parametrize("kind", ["risk", "return"])
+def test_coverage_of_intervals_over_companies(kind):
     """At least 93 % for a nominal 95 %, with lasting differences between companies."""
     held = 0
     for seed in range(400):
         sample = made(80, 4, np.random.default_rng(seed), 0)
-        _, low, high = judge_with_interval("risk", *sample)
+        _, low, high = judge_with_interval(kind, *sample)
         held += low <= 0 <= high
     assert held / 400 >= 0.92  # less two standard errors of a simulated 0.94
 
@@ -246,6 +252,52 @@ def test_a_company_is_forecast_without_its_own_filings():
         forecast_held_out(marks, y, company, slice(0, 200), 0.1, 30)
 
 
+def grouped(rng, kinds=3, companies=10, each=4):
+    """Word weights of companies of several kinds, which share most of their words: (words,
+    company, kind of each sample).
+    """
+    company = np.repeat(np.arange(kinds * companies), each)
+    kind = company % kinds
+    weights = rng.random((len(company), 30)) * 0.2
+    for number in range(kinds):
+        weights[kind == number, number * 10 : (number + 1) * 10] += 1
+    return csr_matrix(weights), company, kind
+
+
+def test_companies_that_write_alike_make_a_sector():
+    words, company, kind = grouped(np.random.default_rng(0))
+    first = slice(0, 100)  # the last five companies have no filing there
+    sector = sectors_of_text(words, company, first, 3)
+    assert pd.crosstab(kind, sector).gt(0).sum().eq(1).all()
+    assert sectors_of_text(words, company, first, 3).tolist() == sector.tolist()
+
+
+def test_folds_are_even_within_sectors():
+    """Whoever leaves out all companies of a sector cannot know its level."""
+    rng = np.random.default_rng(0)
+    words, company, kind = grouped(rng)
+    y = 5.0 * kind + rng.normal(size=len(kind))
+    whole = slice(0, len(y))
+    predicted = forecast_held_out(words, y, company, whole, 0.1, 10, sector=kind)
+    assert np.corrcoef(predicted, y)[0, 1] > 0.9
+    with_sectors = np.arange(len(y)) % 2  # any sectors: no company is in two folds, still
+    marks = csr_matrix(np.eye(30)[company])
+    lonely = forecast_held_out(marks, y, company, whole, 0.1, 5, sector=with_sectors)
+    for number in range(30):
+        assert len(np.unique(lonely[company == number].round(9))) == 1
+
+
+def test_larger_effects_are_found_more_often_and_none_at_the_level_of_the_test():
+    rng = np.random.default_rng(0)
+    words = csr_matrix(rng.random((300, 20)))
+    signal = words.toarray()[:, 0]
+    filed = pd.Series(pd.date_range("2018-01-01", periods=300, freq="2D"))
+    parts = slice(0, 200), slice(200, 300)
+    outcome = rng.normal(size=300)
+    found = share_found(words, outcome, signal, filed, parts, 0.1, [0, 0.3, 3])
+    assert found[0] <= 0.2 and found[0] < found[3] and found[3] == 1
+
+
 def test_too_few_filings_are_refused_in_one_sentence():
     filed = pd.Series(pd.bdate_range("2019-01-01", periods=90))
     check_parts(filed, Split(slice(0, 60), slice(60, 75), slice(75, 90)))
@@ -272,6 +324,25 @@ def test_repeated_sentences_and_tone():
     assert tone_of([np.array([2, 4]), np.array([3, 3])], words).tolist() == [0.5, -1]
     share = share_of_words([np.array([2, 4]), np.array([3, 3, 2, 2])], words, ["impaired"])
     assert share.tolist() == [0, 0.5]
+
+
+def test_the_readers_list_of_words_of_risk_is_used(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RNN_TRADING_DATA", str(tmp_path))
+    assert "litigation" in load_risk_words()["risk"]
+    table = pd.DataFrame({"Word": ["LOSS", "NA", "MAYBE", "CLAIM", "OLD"]})
+    table["Negative"] = [2009, 2009, 0, 0, -2020]  # negative: the word left the list
+    table["Uncertainty"], table["Litigious"] = [0, 0, 2009, 0, 0], [0, 0, 0, 2011, 0]
+    table.to_csv(tmp_path / MASTER, index=False)
+    capsys.readouterr()
+    found = load_risk_words()
+    assert found == {"negative": ["loss", "na"], "uncertainty": ["maybe"], "litigious": ["claim"]}
+    assert "2 negative, 1 uncertainty, 1 litigious" in capsys.readouterr().out
+    table.drop(columns="Litigious").to_csv(tmp_path / MASTER, index=False)
+    with pytest.raises(DataError, match="needs the columns Word, Negative"):
+        load_risk_words()
+    table.assign(Litigious=0).to_csv(tmp_path / MASTER, index=False)
+    with pytest.raises(DataError, match="no word that is litigious"):
+        load_risk_words()
 
 
 # -------------------------------------------------------------------------------- planted effects

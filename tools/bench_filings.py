@@ -2,9 +2,12 @@
 tools.bench_filings``.
 
 The text is that of the filings in use: real ones where RNN_TRADING_DATA has them, else synthetic
-ones. Each size runs in processes of its own, in an empty folder.
+ones. Each size runs in processes of its own, in an empty folder. What was measured is then carried
+on to sizes that no desk has, by a simulation of the tasks; and gensim's own phrases, on the same
+text, say what ours are for.
 """
 
+import heapq
 import os
 import resource
 import subprocess
@@ -14,9 +17,10 @@ import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 
 from data.filings import filings_file
-from features.filings import dask_client, encode, fit, tokenize
+from features.filings import dask_client, encode, fit, split_tokens, tokenize
 from features.filings.common import COLUMNS
 
 SHARES = (0.25, 0.5, 1, 2)  # of the corpus; 2: every filing twice
@@ -66,7 +70,56 @@ def measure(path, folder):
     )
 
 
+def simulate(megabytes, workers, work, read, part=4.0):
+    """(seconds, parts in memory at once) of a pass over a corpus, as ``stream`` runs it.
+
+    One process reads a part of ``part`` MB in ``read`` seconds a MB and hands it to the next free
+    worker, which needs ``work`` seconds a MB; at most two parts a worker are in flight, the next is
+    not even read.
+    """
+    free = [0.0] * workers  # when each worker has nothing to do
+    ends, clock, most = [], 0.0, 0
+    for _ in range(-(-int(megabytes) // int(part))):
+        if len(ends) >= 2 * workers:
+            clock = max(clock, heapq.heappop(ends))
+        clock += read * part
+        end = max(clock, heapq.heappop(free)) + work * part
+        heapq.heappush(free, end)
+        heapq.heappush(ends, end)
+        most = max(most, len(ends))
+    return max(free), most
+
+
+def bench_simulation(work=0.25, read=0.01):
+    """Seconds and gain of more workers for 1.8 and 100 GB, from seconds a MB as measured here."""
+    print(f"simulated: {work} s of work and {read} s of reading a MB, parts of 4 MB")
+    for gigabytes in (1.8, 100):
+        alone, _ = simulate(1000 * gigabytes, 1, work, read)
+        for workers in (1, 2, 4, 8, 16, 32):
+            seconds, most = simulate(1000 * gigabytes, workers, work, read)
+            print(
+                f"  {gigabytes:5.1f} GB, {workers:2d} workers: {seconds:9,.0f} s, "
+                f"{alone / seconds:5.2f} times one worker; at most {most} parts in memory"
+            )
+
+
+def bench_gensim(sections=100):
+    """Seconds of processor a MB of gensim's Phrases, twice, on the first sections."""
+    rows = next(pq.ParquetFile(filings_file()).iter_batches(sections, columns=["text"])).to_pandas()
+    texts = rows["text"].dropna()
+    sentences = [text.split() for text in texts.map(lambda text: " ".join(split_tokens(text)))]
+    started = time.process_time()
+    for delimiter in ("_", "+"):
+        options = dict(min_count=20, threshold=0.5, scoring="npmi", delimiter=delimiter)
+        phrases = Phrases(sentences, connector_words=ENGLISH_CONNECTOR_WORDS, **options)
+        sentences = list(phrases[sentences])
+    seconds = time.process_time() - started
+    print(f"  gensim's phrases alone: {seconds / (texts.str.len().sum() / 1e6):.2f} s a MB")
+
+
 def bench_filings():
+    bench_simulation()
+    bench_gensim()
     print(
         f"filings to sequences, text of {filings_file().name}; peak memory includes the libraries",
         flush=True,

@@ -8,15 +8,18 @@ ABBREVIATIONS = "Inc Corp Co Ltd No Nos Mr Mrs Ms Dr St vs approx U.S i.e e.g [A
 ).split()
 NO_ABBREVIATION = "".join(rf"(?<!\b{word}[.])" for word in ABBREVIATIONS)
 SENTENCE_END = re.compile(
-    r"[.!?\n•●▪■◦](?:(?<=[•●▪■◦])|(?<=\n) ?\n|(?<=[.!?])"
+    r"[.!?\n•●▪■◦](?:(?<=[•●▪■◦])|(?<=\n) *\n|(?<=[.!?])"
     + NO_ABBREVIATION
-    + r"[\"')\]]*(?:[ \n](?=[^a-z])|$))"
+    + r"[\"')\]]*(?:(?: +|\n)(?=[^a-z ])|$))"
 )
-TOKEN = re.compile(r"\d[\d.,]*|\w+(?:[-']\w+)*|\n")
+TOKEN = re.compile(r"\d[\d.,]*|\w+(?:[-']\w+)*")
 PLAIN = {"’": "'", "‘": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "_": " "}
-INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphens, zero-width characters
-SPACES = re.compile(r" {2,}")
+# soft hyphens and characters without width
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+PLAIN |= dict.fromkeys(INVISIBLE, "")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
+BLANK = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # the ASCII part of CONTROL
+END_CHUNK = "\0"  # stands where a sentence ends
 
 
 def clean(text):
@@ -30,13 +33,25 @@ def clean(text):
         return ""
     for character, plain in PLAIN.items():
         text = text.replace(character, plain)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
-    return SPACES.sub(" ", CONTROL.sub(" ", text))
+    if text.isascii():
+        return text.translate(BLANK)  # takes a tenth of the time of the expression below
+    return CONTROL.sub(" ", unicodedata.normalize("NFKC", text))
+
+
+def chunks(text):
+    """What stands between blanks, in lower case, and END_CHUNK after each sentence.
+
+    No token reaches beyond a blank, so a chunk has the same tokens wherever it stands: whoever
+    keeps them looks for the tokens of each distinct chunk once, in a third of the time.
+    """
+    return SENTENCE_END.sub(f" {END_CHUNK} ", clean(text)).lower().split()
+
+
+def tokens_of_chunk(chunk):
+    """The words and numbers of a chunk, or "\\n" for the end of a sentence."""
+    return ["\n"] if chunk == END_CHUNK else TOKEN.findall(chunk)
 
 
 def split_tokens(text):
     """Lower-case words, numbers, and "\\n" after each sentence, of a string or None."""
-    return TOKEN.findall(
-        SENTENCE_END.sub("\0", clean(text)).replace("\n", " ").replace("\0", "\n").lower()
-    )
+    return [token for chunk in chunks(text) for token in tokens_of_chunk(chunk)]

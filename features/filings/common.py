@@ -62,8 +62,9 @@ class Corpus:
 class Model:
     """What was learned from the filings before ``training_end``.
 
-    ``words``: frequent words, by frequency. ``bigrams`` and ``trigrams``: DataFrames with first,
-    second (the parts of a phrase), count, score, by the ids of their parts. ``vocabulary``:
+    ``words``: frequent words, by frequency. ``bigrams`` and ``trigrams``: the phrases of the first
+    and of the second round, DataFrames with phrase, first and second (the ids of its parts),
+    between (the connector words between them, as one number), count, score. ``vocabulary``:
     DataFrame with token and count, in the order of the ids of the sequences, [pad] and [unknown]
     first.
     """
@@ -79,6 +80,15 @@ class Model:
         """Changes with whatever changes a sequence."""
         phrases = [list(frame["phrase"]) for frame in (self.bigrams, self.trigrams)]
         return hash_of([self.words, *phrases, *self.vocabulary["token"]])
+
+
+def gather(values, sizes, chosen):
+    """Runs of ``values`` one after the other: run k has ``sizes[k]`` of them, and the numbers of
+    the runs wanted are ``chosen``. Arrays of one dimension.
+    """
+    begins, wanted = np.cumsum(sizes) - sizes, sizes[chosen]
+    shift = begins[chosen] - (np.cumsum(wanted) - wanted)
+    return values[np.repeat(shift, wanted) + np.arange(wanted.sum())]
 
 
 def words_of_part(path):

@@ -9,11 +9,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from gensim.models.phrases import npmi_scorer
+from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, npmi_scorer
 
 from data.files import whole_file
-from features.filings.common import NUMBER, Model, hash_of, known, stream, words_of_part
+from features.filings.common import (
+    NUMBER,
+    UNSEEN,
+    Model,
+    hash_of,
+    known,
+    stream,
+    words_of_part,
+)
 
+CONNECTORS = sorted(ENGLISH_CONNECTOR_WORDS)  # "of", "and": may stand inside a phrase only
+MOST_BETWEEN = 4  # connector words between two others; beyond, they are no phrase
+BASE = 16  # of the number that a run of connector words is written as, the first one last
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 
 
@@ -21,9 +32,11 @@ def fit(corpus, training_end, client, progress=None):
     """Phrases of two and three words, and the vocabulary, of the filings before ``training_end``;
     returns a Model.
 
-    Pairs of adjacent words are counted, scored by gensim's NPMI (Bouma 2009) and joined where they
-    pass; then a second time, which joins a phrase and a word. Raises ValueError where no filing is
-    before the date.
+    Pairs of words, adjacent or with connector words between them, are counted, scored by gensim's
+    NPMI (Bouma 2009) and joined where they pass; then a second time, which joins phrases too. The
+    result is that of gensim's Phrases, applied twice, at several times its speed
+    (``tools.bench_filings``) and in bounded memory. Raises ValueError where no filing is before the
+    date.
     """
     end = pd.Timestamp(training_end)
     settings, names = corpus.settings, [part["file"] for part in corpus.parts]
@@ -54,20 +67,20 @@ def fit(corpus, training_end, client, progress=None):
         key=lambda word: (-counts[word], word),
     )
     index = {word: position for position, word in enumerate(words)}
-    bigrams = _phrases(_total(each(_count_pairs, index, [])), words, settings)
-    tokens, joined = [*words, *bigrams["phrase"]], [bigrams[["first", "second"]].to_numpy()]
-    trigrams = _phrases(_total(each(_count_pairs, index, joined)), tokens, settings, len(words))
-    tokens, joined = (
-        [*tokens, *trigrams["phrase"]],
-        [*joined, trigrams[["first", "second"]].to_numpy()],
-    )
-    size = sum(each(_count_tokens, index, joined))
-    order = np.lexsort((tokens, -size))[: settings.vocabulary - 2]
-    order = order[size[order] > 0]
-    rows = [("[pad]", 0), ("[unknown]", 0), *((tokens[place], int(size[place])) for place in order)]
-    model = Model(
-        f"{end:%Y-%m-%d}", words, bigrams, trigrams, pd.DataFrame(rows, columns=["token", "count"])
-    )
+    tokens, joined = list(words), []
+    rounds = []
+    for _ in range(2):
+        found = _phrases(_total(each(_count_pairs, index, joined)), tokens, settings)
+        rounds.append(found)
+        tokens += list(found["phrase"])
+        joined = [*joined, found[["between", "first", "second"]].to_numpy()]
+    size = pd.Series(sum(each(_count_tokens, index, joined)), tokens)
+    size = size.groupby(level=0).sum()  # a phrase may come about in two ways
+    size = size[size > 0]
+    order = np.lexsort((size.index, -size))[: settings.vocabulary - 2]
+    entries = size.iloc[order]
+    rows = [("[pad]", 0), ("[unknown]", 0), *zip(entries.index, entries.tolist())]
+    model = Model(f"{end:%Y-%m-%d}", words, *rounds, pd.DataFrame(rows, columns=["token", "count"]))
     _write_model(model, path)
     return model
 
@@ -91,51 +104,79 @@ def _count_words(name, folder, end):
 
 
 def _count_pairs(name, index, joined, folder, end):
-    """Keys and counts of pairs of adjacent tokens, the counts of the tokens, and how many there are
-    in all.
+    """Keys and counts of pairs of tokens, the counts of the tokens, and how many there are in
+    all.
     """
     part_words, tokens, sentence = _training(name, folder, end)
-    tokens, sentence, size = join(known(index, part_words)[tokens], sentence, len(index), joined)
-    pair = (sentence[1:] == sentence[:-1]) & (tokens[1:] >= 0) & (tokens[:-1] >= 0)
-    keys, counts = np.unique(
-        tokens[:-1][pair].astype("int64") * size + tokens[1:][pair], return_counts=True
-    )
+    tokens, sentence, size = join(known(index, part_words)[tokens], sentence, index, joined)
+    plain = np.ones(size + 1, dtype=bool)
+    plain[[index.get(NUMBER, UNSEEN), UNSEEN]] = False  # are in no phrase
+    *_, keys = _pairs(tokens, sentence, index, plain, plain)
+    keys, counts = np.unique(keys, return_counts=True)
     return keys, counts, np.bincount(tokens[tokens >= 0], minlength=size), len(tokens)
+
+
+def _pairs(tokens, sentence, index, opens, closes):
+    """What could be a phrase: arrays of its number among the pairs of a part, of the positions of
+    its first and last token, and of its key, by which it is told from other pairs. ``opens`` and
+    ``closes`` say of each token whether it may be first and last.
+    """
+    size = len(opens) - 1  # UNSEEN points at the last
+    connector = np.zeros(len(opens), dtype="int64")
+    for number, word in enumerate(CONNECTORS, start=1):
+        if word in index:
+            connector[index[word]] = number
+    places = np.flatnonzero(connector[tokens] == 0)
+    first, last = places[:-1], places[1:]
+    gap = last - first - 1
+    usable = (sentence[first] == sentence[last]) & (gap <= MOST_BETWEEN)
+    usable &= opens[tokens[first]] & closes[tokens[last]]
+    number = np.flatnonzero(usable)
+    first, last, gap = first[number], last[number], gap[number]
+    between = np.zeros(len(number), dtype="int64")
+    for step in range(MOST_BETWEEN):
+        there = gap > step
+        between[there] += BASE**step * connector[tokens[first[there] + 1 + step]]
+    return number, first, last, _keys(between, tokens[first], tokens[last], size)
+
+
+def _keys(between, first, second, size):
+    return (between * size + first) * size + second  # fits 64 bits up to ten million tokens
 
 
 def _count_tokens(name, index, joined, folder, end):
     part_words, tokens, sentence = _training(name, folder, end)
-    tokens, _, size = join(known(index, part_words)[tokens], sentence, len(index), joined)
+    tokens, _, size = join(known(index, part_words)[tokens], sentence, index, joined)
     return np.bincount(tokens[tokens >= 0], minlength=size)
 
 
-def join(tokens, sentence, size, joined):
-    """Join adjacent pairs, from left to right, as gensim does; ``joined`` holds arrays (pairs, 2),
-    one a round.
+def join(tokens, sentence, index, joined):
+    """Join pairs, from left to right, as gensim does; ``joined`` holds arrays (phrases, 3) of
+    between, first, second, one a round.
 
-    Returns (tokens, sentence, size): the first pair of a round gets the first free id.
+    Returns (tokens, sentence, size): the first phrase of a round gets the first free id.
     """
-    for pairs in joined:
-        opens, closes = np.zeros((2, size + 1), dtype=bool)  # UNSEEN points at the last
-        opens[pairs[:, 0]], closes[pairs[:, 1]] = True, True
-        keys = pairs[:, 0].astype("int64") * size + pairs[:, 1]
+    size = len(index)
+    for phrases in joined:
+        opens, closes = np.zeros((2, size + 1), dtype=bool)
+        opens[phrases[:, 1]], closes[phrases[:, 2]] = True, True
+        number, first, last, found = _pairs(tokens, sentence, index, opens, closes)
+        keys = _keys(*phrases.T, size)
         order = np.argsort(keys)
-        maybe = np.flatnonzero(
-            opens[tokens[:-1]] & closes[tokens[1:]] & (sentence[1:] == sentence[:-1])
-        )
-        if len(keys) and len(maybe):
-            found = tokens[maybe].astype("int64") * size + tokens[maybe + 1]
+        if len(keys) and len(found):
             place = np.searchsorted(keys[order], found).clip(max=len(keys) - 1)
             hit = keys[order][place] == found
-            at, place = maybe[hit], place[hit]
-            run = np.flatnonzero(
-                np.diff(at, prepend=-2) > 1
-            )  # the first of each run of adjacent hits
-            within = at - np.repeat(at[run], np.diff(np.r_[run, len(at)]))
-            first = within % 2 == 0  # a token is part of one phrase only
+            number, first, last, place = number[hit], first[hit], last[hit], place[hit]
+            run = np.flatnonzero(np.diff(number, prepend=-2) > 1)  # the first of adjacent hits
+            within = number - np.repeat(number[run], np.diff(np.r_[run, len(number)]))
+            even = within % 2 == 0  # a token is part of one phrase only
             tokens = tokens.copy()
-            tokens[at[first]] = size + order[place[first]]
-            tokens, sentence = np.delete(tokens, at[first] + 1), np.delete(sentence, at[first] + 1)
+            tokens[first[even]] = size + order[place[even]]
+            change = np.zeros(len(tokens) + 1, dtype=int)
+            change[first[even] + 1] += 1
+            change[last[even] + 1] -= 1
+            keep = change.cumsum()[:-1] == 0
+            tokens, sentence = tokens[keep], sentence[keep]
         size += len(keys)
     return tokens, sentence, size
 
@@ -167,30 +208,42 @@ def _add_up(parts):
     return keys, counts
 
 
-def _phrases(counted, tokens, settings, words=None):
-    """The pairs that pass, as a DataFrame, by count; where ``words`` is given, one of the two must
-    be a single word.
-    """
+def _phrases(counted, tokens, settings):
+    """The pairs that pass, as a DataFrame, by count."""
     keys, counts, size, total = counted
     keep = counts >= settings.min_count
     keys, counts = keys[keep], counts[keep]
-    first, second = keys // len(tokens), keys % len(tokens)
-    if words is not None:
-        keep = (first < words) != (second < words)
-        first, second, counts = first[keep], second[keep], counts[keep]
+    rest, second = np.divmod(keys, len(tokens))
+    between, first = np.divmod(rest, len(tokens))
     options = {"len_vocab": 0, "min_count": settings.min_count, "corpus_word_count": total}
-    scores = [
-        npmi_scorer(size[a], size[b], count, **options)
-        for a, b, count in zip(first, second, counts)
-    ]
-    names = [f"{tokens[a]}_{tokens[b]}" for a, b in zip(first, second)]
-    keep = np.array([NUMBER not in name for name in names], dtype=bool)  # no phrase holds a number
-    frame = pd.DataFrame(
-        {"phrase": names, "first": first, "second": second, "count": counts, "score": scores}
-    )
-    frame["score"] = frame["score"].astype(float)
-    frame = frame[keep & (frame["score"] > settings.threshold)]
+    rows = []
+    for a, b, run, count in zip(first, second, between, counts):
+        score = npmi_scorer(size[a], size[b], count, **options)
+        if score > settings.threshold:
+            name = "_".join([tokens[a], *_connectors(run), tokens[b]])
+            rows.append((name, a, b, run, count, score))
+    frame = pd.DataFrame(rows, columns=["phrase", "first", "second", "between", "count", "score"])
+    frame = frame.astype({"score": float, "between": "int64", "first": "int64", "second": "int64"})
     return frame.sort_values(["count", "phrase"], ascending=[False, True], ignore_index=True)
+
+
+def _connectors(run):
+    """The connector words that a number stands for, in order."""
+    words = []
+    while run:
+        run, number = divmod(int(run), BASE)
+        words.append(CONNECTORS[number - 1])
+    return words
+
+
+def parts_of_phrases(model):
+    """The ids of the parts of each phrase of a Model, in order of their ids: a list of lists."""
+    index = {word: position for position, word in enumerate(model.words)}
+    parts = []
+    for phrases in (model.bigrams, model.trigrams):
+        for first, second, run in zip(phrases["first"], phrases["second"], phrases["between"]):
+            parts.append([first, *(index[word] for word in _connectors(run)), second])
+    return parts
 
 
 def _write_model(model, path):

@@ -13,8 +13,18 @@ import pyarrow.parquet as pq
 from data.catalog import DATASETS
 from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use
-from features.filings.common import FOLDER, hash_of, known, lists, stream, words_of_part, write
-from features.filings.phrases import join
+from features.filings.common import (
+    FOLDER,
+    UNSEEN,
+    gather,
+    hash_of,
+    known,
+    lists,
+    stream,
+    words_of_part,
+    write,
+)
+from features.filings.phrases import join, parts_of_phrases
 
 PAD, UNKNOWN = 0, 1  # as in data.text
 COMMAND = "make notebooks NB=08"  # makes the sequences anew
@@ -31,14 +41,17 @@ def encode(corpus, model, client, source=None, progress=None):
     folder = corpus.folder.parent / "sequences"
     folder.mkdir(parents=True, exist_ok=True)
     joined = [
-        phrases[["first", "second"]].to_numpy() for phrases in (model.bigrams, model.trigrams)
+        phrases[["between", "first", "second"]].to_numpy()
+        for phrases in (model.bigrams, model.trigrams)
     ]
     work = partial(_encode_part, corpus=corpus.folder, folder=folder, name_of_model=model.name)
     tokens = [*model.words, *model.bigrams["phrase"], *model.trigrams["phrase"]]
     ids = _known_or_unknown(tokens, list(model.vocabulary["token"]))
     index = {word: position for position, word in enumerate(model.words)}
+    runs = _runs(parts_of_phrases(model), len(model.words), ids)
     names = [part["file"] for part in corpus.parts]
-    results = list(stream(client, work, names, "sequences", progress, index, joined, ids))
+    shared = index, joined, ids, runs
+    results = list(stream(client, work, names, "sequences", progress, *shared))
     parts = [{**part, "sequences": name} for part, (name, _) in zip(corpus.parts, results)]
     settings = {**asdict(corpus.settings), "training_end": model.training_end}
     manifest = {
@@ -58,22 +71,21 @@ def _known_or_unknown(tokens, vocabulary):
     return np.array([*(index.get(token, UNKNOWN) for token in tokens), UNKNOWN], dtype="int32")
 
 
-def _split_unknown(tokens, sentence, size, joined, ids):
-    """Phrases that are not in the vocabulary as their parts again, whose ids may be known; (tokens,
-    sentence).
+def _runs(parts, words, ids):
+    """What each token is read as, as (values, sizes): itself, but a phrase that is not in the
+    vocabulary as its parts, whose ids may be known. UNSEEN stands at the end.
     """
-    parts = np.concatenate(joined)  # of the phrases, which follow the ``size`` words
-    while len(at := np.flatnonzero((tokens >= size) & (ids[tokens] == UNKNOWN))):
-        first, second = parts[tokens[at] - size].T
-        tokens[at] = first
-        tokens, sentence = (
-            np.insert(tokens, at + 1, second),
-            np.insert(sentence, at + 1, sentence[at]),
-        )
-    return tokens, sentence
+    runs = [[word] for word in range(words)]
+    for number, of_phrase in enumerate(parts, start=words):
+        if ids[number] == UNKNOWN:
+            runs.append([token for part in of_phrase for token in runs[part]])
+        else:
+            runs.append([number])
+    runs.append([UNSEEN])
+    return np.concatenate(runs).astype("int32"), np.array([len(run) for run in runs])
 
 
-def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
+def _encode_part(name, index, joined, ids, runs, corpus, folder, name_of_model):
     path = folder / f"{hash_of([name, name_of_model])}.parquet"
     if path.exists():
         return path.name, False
@@ -84,8 +96,9 @@ def _encode_part(name, index, joined, ids, corpus, folder, name_of_model):
     )
     sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
     sentence = np.repeat(np.arange(len(lengths)), lengths)
-    tokens, sentence, _ = join(known(index, part_words)[tokens], sentence, len(index), joined)
-    tokens, sentence = _split_unknown(tokens, sentence, len(index), joined, ids)
+    tokens, sentence, _ = join(known(index, part_words)[tokens], sentence, index, joined)
+    values, sizes = runs
+    tokens, sentence = gather(values, sizes, tokens), np.repeat(sentence, sizes[tokens])
     lengths = np.bincount(sentence, minlength=len(lengths)).astype("int32")
     row = np.repeat(np.arange(len(table)), sentences_of_row)
     tokens_of_row = np.bincount(row, weights=lengths, minlength=len(table)).astype(int)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.source import DataError
-from features.filings.cleaning import split_tokens
+from features.filings.cleaning import END_CHUNK, chunks, tokens_of_chunk
 from features.filings.common import (
     CODE,
     COLUMNS,
@@ -20,12 +20,20 @@ from features.filings.common import (
     NUMBER,
     Corpus,
     Settings,
+    gather,
     lists,
     stream,
     write,
 )
 
 PART_BYTES = 4_000_000  # of text; two parts a worker are in flight
+
+
+def _index():
+    """A dict that gives each new key the next number."""
+    index = defaultdict()
+    index.default_factory = index.__len__
+    return index
 
 
 def _sentences(texts, settings):
@@ -36,16 +44,17 @@ def _sentences(texts, settings):
     dict of arrays, one value a text. All numbers are one token, NUMBER, so
     that what stands around a number does not become neighbours.
     """
-    index = defaultdict()
-    index.default_factory = index.__len__
-    index[END], index[NUMBER]
-    ids = []
+    chunk_number, chunk_ids = _index(), []
     for text in texts:
-        tokens = split_tokens(text)
-        tokens.append(END)
-        ids.append(np.fromiter(map(index.__getitem__, tokens), "int32", len(tokens)))
-    row = np.repeat(np.arange(len(ids)), [len(part) for part in ids])
-    ids = np.concatenate(ids)
+        found = [*chunks(text), END_CHUNK]
+        chunk_ids.append(np.fromiter(map(chunk_number.__getitem__, found), "int32", len(found)))
+    index = _index()
+    index[END], index[NUMBER]
+    tokens_of = [tokens_of_chunk(chunk) for chunk in chunk_number]
+    size = np.array([len(tokens) for tokens in tokens_of])
+    tokens = np.array([index[token] for tokens in tokens_of for token in tokens], dtype="int32")
+    row = np.repeat(np.arange(len(texts)), [size[part].sum() for part in chunk_ids])
+    ids = gather(tokens, size, np.concatenate(chunk_ids))
     words = list(index)
     is_number = np.array([word[0].isdigit() for word in words])
     is_end = ids == 0
