@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -88,7 +89,7 @@ def make_windows(
     if unknown := set(columns) - set(frame.columns):
         raise ValueError(f"target {sorted(unknown)} is not among the columns {list(frame.columns)}")
     targets = values[:, frame.columns.get_indexer(columns)][window + horizon - 1 :]
-    keep = _without_gap(np.isnan(values).any(axis=1), window)[: len(targets)] & ~np.isnan(
+    keep = without_gap(np.isnan(values).any(axis=1), window)[: len(targets)] & ~np.isnan(
         targets
     ).any(axis=1)
     _check_any(keep, window, horizon)
@@ -103,7 +104,7 @@ def make_windows(
 
 
 def make_panel_windows(
-    returns: pd.DataFrame | dict[str, pd.DataFrame],
+    returns: pd.DataFrame | Mapping[str, pd.DataFrame],
     window: int,
     horizon: int = 1,
     target: pd.DataFrame | None = None,
@@ -126,7 +127,7 @@ def make_panel_windows(
     Raises:
         ValueError: as ``make_windows``, and for frames of different shape or duplicate tickers.
     """
-    features = list(returns.values()) if isinstance(returns, dict) else [returns]
+    features = list(returns.values()) if isinstance(returns, Mapping) else [returns]
     panel = features[0]
     _check_steps(window, horizon, panel)
     target = panel if target is None else target
@@ -140,7 +141,7 @@ def make_panel_windows(
     values = [_float32(frame) for frame in features]
     targets = _float32(target)[window + horizon - 1 :]
     gap = reduce(np.logical_or, map(np.isnan, values))
-    keep = _without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
+    keep = without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
     _check_any(keep, window, horizon)
     ends, per_date = panel.index.to_numpy()[window - 1 :], np.count_nonzero(keep, axis=1)
     stock = np.broadcast_to(
@@ -178,8 +179,11 @@ def _gather(values, window, keep):
     return X
 
 
-def _without_gap(gap, window):
-    """For each start along axis 0: are the ``window`` steps from there free of gaps?"""
+def without_gap(gap: np.ndarray, window: int) -> np.ndarray:
+    """For each start along axis 0: are the ``window`` steps from there free of gaps?
+
+    ``gap`` is boolean, (steps, ...); the result is (steps - window + 1, ...).
+    """
     steps = 1
     while steps < window:  # of 1 step, of 2, of 4 ...
         more = min(steps, window - steps)

@@ -171,6 +171,7 @@ def test_lazy_windows_are_those_of_the_windows():
 
 def test_the_scale_is_that_of_the_training_weeks():
     panel = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10).panel
+    panel = {feature: frame.astype("float64") for feature, frame in panel.items()}
     scaled, scale = dataset.standardised(panel, TRAINING_END)
     known = scaled["volatility"][scaled["volatility"].index < TRAINING_END].to_numpy()
     assert np.nanmean(known) == pytest.approx(0, abs=1e-9)
