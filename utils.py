@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -355,6 +355,7 @@ def split_dates(
 
 
 FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}
+LABEL_OFFSETS = [(5, 4), (5, -11), (-5, 4), (-5, -11), (5, 14), (5, -21), (-5, 14), (-5, -21)]
 STYLE = Path(__file__).with_name("docs") / "figures.mplstyle"
 
 
@@ -430,6 +431,25 @@ def legend_below(ax: plt.Axes) -> None:
     """The legend in one line below the axes, never over the data."""
     entries = len(ax.get_legend_handles_labels()[1])
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=max(1, min(4, entries)))
+
+
+def label_points(ax: plt.Axes, places: np.ndarray, names: Sequence[str]) -> None:
+    """Names beside points (points, 2), each at the first of eight places where it is over no other
+    name.
+    """
+    canvas, taken = ax.figure.canvas, []
+    for place, name in zip(places, names):
+        for x, y in LABEL_OFFSETS:
+            side = "left" if x > 0 else "right"
+            options = {"textcoords": "offset points", "ha": side, "annotation_clip": False}
+            text = ax.annotate(name, place, (x, y), **options)
+            box = text.get_window_extent(canvas.get_renderer())
+            if not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        else:
+            ax.add_artist(text)  # no place is free: the last one
+        taken.append(box)
 
 
 def plot_scoreboard(

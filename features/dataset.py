@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 
@@ -285,6 +286,12 @@ class LazyWindows:
 
     def __len__(self) -> int:
         return len(self.end)
+
+    def newest_first(self) -> "LazyWindows":
+        """The same windows read backwards, for the exhibit that shows what that costs."""
+        other = copy(self)
+        other.steps = self.steps[::-1]
+        return other
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         return self.values[self.stock[rows][:, None], self.end[rows][:, None] + self.steps]

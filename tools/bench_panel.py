@@ -102,8 +102,12 @@ def fit_lstm(model, data: tuple, seed: int) -> list:
     return model.fit(*data, batch_size=BATCH, epochs=10, verbose=0).history["loss"]
 
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
+ONE_THREAD |= {"TF_NUM_INTEROP_THREADS": "1"}
+
+
 def bench_trainings(jobs: int = 12) -> None:
-    """Print the time of many trainings on one local worker by that on two."""
+    """Print the time of many trainings on one local worker of one thread by that on two."""
     from distributed import LocalCluster
 
     import training
@@ -111,16 +115,23 @@ def bench_trainings(jobs: int = 12) -> None:
     generator = np.random.default_rng(0)
     data = generator.standard_normal((20 * BATCH, WEEKS, FEATURES), dtype="float32")
     data = data, data[:, -1, :1]
-    trainer, seconds = training.Trainer(build_lstm), {}
+    trainer, seconds, losses = training.Trainer(build_lstm), {}, {}
     for workers in (1, 2):
-        options = {"n_workers": workers, "threads_per_worker": 1}
+        options = {"n_workers": workers, "threads_per_worker": 1, "env": ONE_THREAD}
         with LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster:
             address = cluster.scheduler_address
             warm = [training.Job(seed) for seed in range(2 * workers)]
             training.fit_jobs(trainer, fit_lstm, warm, data, address)
             start = time.perf_counter()
             many = [training.Job(seed) for seed in range(jobs)]
-            training.fit_jobs(trainer, fit_lstm, many, data, address)
+            kept = training.fit_jobs(trainer, fit_lstm, many, data, address)
             seconds[workers] = time.perf_counter() - start
-    ratio = seconds[1] / seconds[2]
-    print(f"{jobs} trainings on one local worker take {ratio:.2f} × as long as on two")
+            losses[workers] = np.array([history for _, history in kept])
+    ratio, apart = seconds[1] / seconds[2], np.abs(losses[1] - losses[2]).max()
+    print(f"{jobs} trainings on one local worker of one thread take", end=" ")
+    print(f"{ratio:.2f} × as long as on two")
+    print(f"  the losses differ by {apart:.1g} at most")
+
+
+if __name__ == "__main__":
+    bench_trainings()
