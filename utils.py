@@ -435,20 +435,18 @@ def legend_below(ax: plt.Axes) -> None:
 
 def label_points(ax: plt.Axes, places: np.ndarray, names: Sequence[str]) -> None:
     """Names beside points (points, 2), each at the first of eight places where it is over no other
-    name.
+    name, or else at the last of these.
     """
-    canvas, taken = ax.figure.canvas, []
+    renderer, taken = ax.figure.canvas.get_renderer(), []
     for place, name in zip(places, names):
-        for x, y in LABEL_OFFSETS:
-            side = "left" if x > 0 else "right"
-            options = {"textcoords": "offset points", "ha": side, "annotation_clip": False}
-            text = ax.annotate(name, place, (x, y), **options)
-            box = text.get_window_extent(canvas.get_renderer())
-            if not any(box.overlaps(other) for other in taken):
+        for offset in LABEL_OFFSETS:
+            side = "left" if offset[0] > 0 else "right"
+            text = ax.annotate(name, place, offset, textcoords="offset points", ha=side)
+            box = text.get_window_extent(renderer)
+            free = not any(box.overlaps(other) for other in taken)
+            if free or offset == LABEL_OFFSETS[-1]:
                 break
             text.remove()
-        else:
-            ax.add_artist(text)  # no place is free: the last one
         taken.append(box)
 
 
