@@ -1,9 +1,8 @@
-"""Lazy windows of a panel against windows in memory: time of an epoch, memory as stocks grow; and
-many trainings on two local workers against one.
+"""Lazy windows of a panel against windows in memory; many trainings on two local workers against
+one. ``python -m tools.bench_panel`` runs these alone.
 """
 
 import time
-import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -63,30 +62,6 @@ def bench_lazy_windows(stocks: int = 200, weeks: int = 1500, repetitions: int = 
     print(f"{np.median(ratios):.2f} × as long as on windows in memory")
 
 
-def bench_growth(sizes: tuple = (500, 5_000, 25_000), weeks: int = 2600) -> None:
-    """Print memory and time of lazy windows as the number of stocks grows."""
-    for stocks in sizes:
-        panel, ends, ticker = panel_and_samples(stocks, weeks)
-        size = sum(frame.size * 4 for frame in panel.values())
-        tracemalloc.start()
-        start = time.perf_counter()
-        lazy = LazyWindows(panel, ends, ticker, WEEKS)
-        seconds = time.perf_counter() - start
-        rows = np.random.default_rng(0).permutation(len(lazy))[: 200 * BATCH]
-        start = time.perf_counter()
-        for first in range(0, len(rows), BATCH):
-            lazy[rows[first : first + BATCH]]
-        batch = 1000 * (time.perf_counter() - start) / 200
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        windows = len(lazy) * WEEKS * FEATURES * 4
-        print(
-            f"{stocks:,} stocks, {len(lazy):,} samples: {peak / size:.1f} × the panel of "
-            f"{size / 2**20:,.0f} MiB at the peak, {peak / windows:.2f} × the windows; "
-            f"made in {seconds:.1f} s, a batch of {BATCH} in {batch:.1f} ms"
-        )
-
-
 def build_lstm():
     """A small recurrent model, as on a worker: nothing of this process is needed."""
     import keras
@@ -134,4 +109,5 @@ def bench_trainings(jobs: int = 12) -> None:
 
 
 if __name__ == "__main__":
+    bench_lazy_windows()
     bench_trainings()
