@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import sys
+import threading
 import time
 import uuid
 import zipfile
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from data.files import whole_file
 from data.source import ROOT
@@ -135,7 +137,7 @@ def fit_jobs(
     For each job the model of ``trainer.build(*job.build)`` is started from ``job.seed`` and trained
     by ``fit(model, data, seed, *job.fit)``, which returns what to keep. The numbers are the same
     either way, on machines of one kind. A cluster sees ``data`` once, trains one job a worker at a
-    time, and trains a job again if its worker has died.
+    time, and trains a job again if its worker has died. On a terminal a bar shows the progress.
 
     Args:
         trainer: holds the compiled model.
@@ -151,7 +153,8 @@ def fit_jobs(
     """
     address = scheduler or os.environ.get("RNN_TRADING_SCHEDULER")
     if not address:
-        return [_fit_job(job, trainer, fit, data) for job in jobs]
+        bar = tqdm(list(jobs), desc="trainings", disable=None)  # None: on a terminal only
+        return [_fit_job(job, trainer, fit, data) for job in bar]
     from features.filings.common import dask_client, stream  # Dask takes a second to import
 
     shared = trainer.build, fit, data, uuid.uuid4().hex
@@ -166,14 +169,16 @@ def _fit_job(job: Job, trainer: Trainer, fit: Callable, data: object) -> tuple[l
 
 
 _TRAINERS = {}  # on a worker: the trainer of the last call of fit_jobs that it has seen
+_ONE_AT_A_TIME = threading.Lock()  # a worker of several threads has one model
 
 
 def _fit_job_there(job: Job, shared: tuple) -> tuple[list, object]:
     build, fit, data, call = shared
-    if call not in _TRAINERS:
-        _TRAINERS.clear()
-        _TRAINERS[call] = Trainer(build, *job.build)
-    return _fit_job(job, _TRAINERS[call], fit, data)
+    with _ONE_AT_A_TIME:
+        if call not in _TRAINERS:
+            _TRAINERS.clear()
+            _TRAINERS[call] = Trainer(build, *job.build)
+        return _fit_job(job, _TRAINERS[call], fit, data)
 
 
 def fixed_line(

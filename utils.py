@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -89,7 +90,7 @@ def make_windows(
     if unknown := set(columns) - set(frame.columns):
         raise ValueError(f"target {sorted(unknown)} is not among the columns {list(frame.columns)}")
     targets = values[:, frame.columns.get_indexer(columns)][window + horizon - 1 :]
-    keep = _without_gap(np.isnan(values).any(axis=1), window)[: len(targets)] & ~np.isnan(
+    keep = without_gap(np.isnan(values).any(axis=1), window)[: len(targets)] & ~np.isnan(
         targets
     ).any(axis=1)
     _check_any(keep, window, horizon)
@@ -104,7 +105,7 @@ def make_windows(
 
 
 def make_panel_windows(
-    returns: pd.DataFrame | dict[str, pd.DataFrame],
+    returns: pd.DataFrame | Mapping[str, pd.DataFrame],
     window: int,
     horizon: int = 1,
     target: pd.DataFrame | None = None,
@@ -127,7 +128,7 @@ def make_panel_windows(
     Raises:
         ValueError: as ``make_windows``, and for frames of different shape or duplicate tickers.
     """
-    features = list(returns.values()) if isinstance(returns, dict) else [returns]
+    features = list(returns.values()) if isinstance(returns, Mapping) else [returns]
     panel = features[0]
     _check_steps(window, horizon, panel)
     target = panel if target is None else target
@@ -141,7 +142,7 @@ def make_panel_windows(
     values = [_float32(frame) for frame in features]
     targets = _float32(target)[window + horizon - 1 :]
     gap = reduce(np.logical_or, map(np.isnan, values))
-    keep = _without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
+    keep = without_gap(gap, window)[: len(targets)] & ~np.isnan(targets)
     _check_any(keep, window, horizon)
     ends, per_date = panel.index.to_numpy()[window - 1 :], np.count_nonzero(keep, axis=1)
     stock = np.broadcast_to(
@@ -179,8 +180,11 @@ def _gather(values, window, keep):
     return X
 
 
-def _without_gap(gap, window):
-    """For each start along axis 0: are the ``window`` steps from there free of gaps?"""
+def without_gap(gap: np.ndarray, window: int) -> np.ndarray:
+    """For each start along axis 0: are the ``window`` steps from there free of gaps?
+
+    ``gap`` is boolean, (steps, ...); the result is (steps - window + 1, ...).
+    """
     steps = 1
     while steps < window:  # of 1 step, of 2, of 4 ...
         more = min(steps, window - steps)
@@ -361,6 +365,7 @@ def split_dates(
 
 
 FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}
+LABEL_OFFSETS = [(5, 4), (5, -11), (-5, 4), (-5, -11), (5, 14), (5, -21), (-5, 14), (-5, -21)]
 STYLE = Path(__file__).with_name("docs") / "figures.mplstyle"
 
 
@@ -436,6 +441,23 @@ def legend_below(ax: plt.Axes) -> None:
     """The legend in one line below the axes, never over the data."""
     entries = len(ax.get_legend_handles_labels()[1])
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=max(1, min(4, entries)))
+
+
+def label_points(ax: plt.Axes, places: np.ndarray, names: Sequence[str]) -> None:
+    """Names beside points (points, 2), each at the first of eight places where it is over no other
+    name, or else at the last of these.
+    """
+    renderer, taken = ax.figure.canvas.get_renderer(), []
+    for place, name in zip(places, names):
+        for offset in LABEL_OFFSETS:
+            side = "left" if offset[0] > 0 else "right"
+            text = ax.annotate(name, place, offset, textcoords="offset points", ha=side)
+            box = text.get_window_extent(renderer)
+            free = not any(box.overlaps(other) for other in taken)
+            if free or offset == LABEL_OFFSETS[-1]:
+                break
+            text.remove()
+        taken.append(box)
 
 
 def plot_scoreboard(

@@ -1,7 +1,12 @@
 """The data set of notebook 02, in one call; its files, written there and read by 03 and 04."""
 
 import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,9 +26,11 @@ from features.panel import (
     weekly_volatility,
     with_next_week,
 )
-from utils import Windows, make_panel_windows
+from utils import Windows, without_gap
 
 FOLDER = ROOT / "build" / "dataset"
+FEATURES = "return", "rank", "path"
+BLOCK = 500  # stocks whose daily prices are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,12 @@ class Dataset:
     Attributes:
         windows: samples whose outcome is known; ``y`` is the raw return of the week that follows.
         newest: samples that end in the last week; their outcome lies ahead, so ``y`` is NaN.
-        features: names of the last axis of ``windows.X``: "return", "rank", "path".
+        features: names of the last axis of ``windows.X``, of FEATURES.
         outcomes: one row a sample of ``windows``: "up" and "beats_median" (0 or 1),
             "delayed_return" (NaN where the trade cannot be made), "forward_volatility" (log of the
             root mean square daily return).
-        panel: feature -> frame, weeks × tickers, as of ``volatility_panel``.
+        panel: feature -> frame, weeks × tickers, as of ``beside_market``: returns, clipped, and
+            volatilities, missing where a return is missing or suspect.
         limits: (lowest, highest) return of the clipped inputs.
     """
 
@@ -45,89 +53,188 @@ class Dataset:
     newest: Windows
     features: tuple[str, ...]
     outcomes: pd.DataFrame
-    panel: dict[str, pd.DataFrame]
+    panel: Mapping[str, pd.DataFrame]
     limits: tuple[float, float]
 
 
 def make_dataset(
-    prices: pd.DataFrame, training_end: str | pd.Timestamp, weeks: int = 52, clip: float = 0.001
+    prices: pd.DataFrame | Iterable[pd.DataFrame],
+    training_end: str | pd.Timestamp,
+    weeks: int = 52,
+    clip: float = 0.001,
+    features: tuple[str, ...] = FEATURES,
 ) -> Dataset:
     """Daily prices, trading days × tickers, as samples that leak nothing: what notebook 02 shows
     step by step.
 
-    ``weeks`` is the length of a window. The share ``clip`` of the returns before ``training_end``
-    lies beyond either limit to which inputs are clipped; outcomes are raw. Ranks compare all stocks
-    with a complete window.
+    ``prices`` may come in blocks, frames with the same days and other stocks, so that a large panel
+    is never in memory day by day. ``weeks`` is the length of a window; ``features`` are those of
+    FEATURES that are wanted. The share ``clip`` of the returns before ``training_end`` lies beyond
+    either limit to which inputs are clipped; outcomes are raw. Ranks compare all stocks with a
+    complete window.
 
-    Raises ValueError as ``check_prices``, and where no return is known before ``training_end`` or
-    no window with a known outcome is complete.
+    Raises ValueError as ``check_prices``, for unknown features, and where no return is known before
+    ``training_end`` or no window with a known outcome is complete.
     """
-    check_prices(prices)
-    suspect = suspect_ticks(prices)
-    weekly = weekly_prices(prices)
-    inputs, outcome = returns(weekly, suspect), returns(weekly)
+    if unknown := set(features) - set(FEATURES):
+        raise ValueError(f"features are some of {FEATURES}, given {sorted(unknown)}")
+    if isinstance(prices, pd.DataFrame):
+        prices = _in_blocks(check_prices(prices))
+    frames = _side_by_side(map(_by_week, prices))
+    inputs, outcome = frames.pop("input"), frames.pop("outcome")
     before = inputs[inputs.index < pd.Timestamp(training_end)].to_numpy()
     if not np.isfinite(before).any():
         raise ValueError(f"no return is known before training_end, given {training_end}")
     limits = np.nanquantile(before, [clip, 1 - clip]).astype("float32")
 
-    follows = with_next_week(outcome).notna()
-    complete = make_panel_windows(with_next_week(inputs), weeks, target=follows)
-    change = complete.X[:, :, 0]
-    growth = np.log1p(change.clip(min=-0.99)).cumsum(axis=1)
-    ranks = [ranks_by_date(values, complete.input_end) for values in (change, growth)]
-    complete = Windows(
-        np.stack([change.clip(*limits), *ranks], axis=-1),
-        values_at(with_next_week(outcome), complete.target_date, complete.ticker),
-        complete.input_end,
-        complete.target_date,
-        complete.ticker,
-    )
-    windows = complete[np.isfinite(complete.y)]
-    if not len(windows):
-        raise ValueError(f"no window of {weeks} weeks with a known outcome is complete")
-    newest = complete[complete.input_end == weekly.index[-1].to_datetime64()]
-
-    median = pd.Series(windows.y).groupby(windows.input_end).transform("median").to_numpy()
-    where = windows.target_date, windows.ticker
+    samples, newest = _windows(inputs, outcome, weeks, limits, features)
+    median = pd.Series(samples.y).groupby(samples.input_end).transform("median").to_numpy()
+    where = samples.target_date, samples.ticker
     outcomes = {
-        "up": (windows.y > 0).astype("int8"),
-        "beats_median": (windows.y > median).astype("int8"),
-        "delayed_return": values_at(delayed_returns(prices), *where),
-        "forward_volatility": values_at(weekly_volatility(prices), *where),
+        "up": (samples.y > 0).astype("int8"),
+        "beats_median": (samples.y > median).astype("int8"),
+        "delayed_return": values_at(frames.pop("delayed_return"), *where),
+        "forward_volatility": values_at(frames["forward_volatility"], *where),
     }
-    panel = volatility_panel(prices, suspect, limits)
-    features = "return", "rank", "path"
-    return Dataset(windows, newest, features, pd.DataFrame(outcomes), panel, tuple(limits))
+    volatility = frames.pop("forward_volatility").where(inputs.notna())
+    panel = beside_market(inputs.clip(*limits), volatility)
+    outcomes = pd.DataFrame(outcomes, copy=False)
+    return Dataset(samples, newest, tuple(features), outcomes, panel, tuple(limits))
 
 
-def volatility_panel(
-    prices: pd.DataFrame, suspect: pd.DataFrame, limits: tuple[float, float]
-) -> dict[str, pd.DataFrame]:
-    """Inputs of a forecast of volatility, each weeks × tickers, missing where a return is missing
-    or suspect.
-
-    "return" is clipped to ``limits``; "volatility" is that of ``weekly_volatility``;
-    "market_return" and "market_volatility" are the means over the stocks of the week, the same for
-    all of them; "excess_volatility" is a stock's own less the market's.
-    """
-    change = returns(weekly_prices(prices), suspect).clip(*limits)
-    return beside_market(change, weekly_volatility(prices, suspect))
+def _in_blocks(prices: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for first in range(0, prices.shape[1], BLOCK):
+        yield prices.iloc[:, first : first + BLOCK]
 
 
-def beside_market(change: pd.DataFrame, volatility: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Returns and log volatilities, each weeks × tickers, with those of the market and the excess
-    over it, as in ``volatility_panel``; missing where the volatility is.
-    """
-    zero = volatility * 0.0
-    market = zero.add(volatility.mean(axis=1), axis=0)
-    return {
-        "return": change,
-        "market_return": zero.add(change.mean(axis=1), axis=0),
-        "volatility": volatility,
-        "market_volatility": market,
-        "excess_volatility": volatility - market,
+def _by_week(prices: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What is known of each stock by itself: frames, weeks × tickers, float32."""
+    weekly = weekly_prices(prices)
+    frames = {
+        "input": returns(weekly, suspect_ticks(prices)),
+        "outcome": returns(weekly),
+        "forward_volatility": weekly_volatility(prices),
+        "delayed_return": delayed_returns(prices),
     }
+    return {name: frame.astype("float32") for name, frame in frames.items()}
+
+
+def _side_by_side(blocks: Iterable[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """The frames of several blocks of stocks as one of each name."""
+    parts = {}
+    for block in blocks:
+        for name, frame in block.items():
+            parts.setdefault(name, []).append(frame)
+    if not parts:
+        raise ValueError("prices must be a DataFrame, or blocks of them, given no block")
+    frames = {}
+    for name in list(parts):
+        some = parts.pop(name)
+        frames[name] = some[0] if len(some) == 1 else pd.concat(some, axis=1)
+        if len(frames[name]) != len(some[0]) or not frames[name].columns.is_unique:
+            raise ValueError("blocks of prices must have the same days, and each stock once")
+    return frames
+
+
+def _windows(
+    inputs: pd.DataFrame,
+    outcome: pd.DataFrame,
+    weeks: int,
+    limits: np.ndarray,
+    features: tuple[str, ...],
+) -> tuple[Windows, Windows]:
+    """The samples with a known outcome, and the newest, week by week into one array."""
+    if len(inputs) < weeks:
+        raise ValueError(
+            f"windows of {weeks} weeks need at least as many weeks of prices, given {len(inputs)}"
+        )
+    complete = without_gap(inputs.isna().to_numpy(), weeks)
+    ahead = with_next_week(outcome)
+    known_on, ahead = ahead.index.to_numpy()[weeks:], ahead.to_numpy()[weeks:]
+    wanted = complete & np.isfinite(ahead)
+    wanted[-1] = complete[-1]  # the newest: their outcome lies ahead
+    count = wanted.sum(axis=1)
+    X = np.empty((count.sum(), weeks, len(features)), dtype="float32")
+    parts, by_stock = np.split(X, count.cumsum()[:-1]), np.ascontiguousarray(inputs.to_numpy().T)
+
+    def fill(ends):
+        for end in ends:
+            change = by_stock[complete[end], end : end + weeks]
+            chosen = wanted[end][complete[end]]
+            for number, feature in enumerate(features):
+                parts[end][:, :, number] = _feature(feature, change, limits)[chosen]
+
+    with ThreadPoolExecutor() as pool:  # sorting in NumPy leaves the other cores to others
+        list(pool.map(fill, np.array_split(np.arange(len(wanted)), os.cpu_count())))
+    codes = np.broadcast_to(np.arange(wanted.shape[1], dtype="int32"), wanted.shape)[wanted]
+    every = Windows(
+        X,
+        ahead[wanted],
+        np.repeat(inputs.index.to_numpy()[weeks - 1 :], count),
+        np.repeat(known_on, count),
+        pd.Categorical.from_codes(codes, inputs.columns),
+    )
+    known = len(X) - int(count[-1])
+    if not known:
+        raise ValueError(f"no window of {weeks} weeks with a known outcome is complete")
+    return every[:known], every[known:]
+
+
+def _feature(name: str, change: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """One feature of the stocks of one week, from their returns: (stocks, weeks)."""
+    if name == "return":
+        return change.clip(*limits)
+    if name == "path":
+        change = np.log1p(change.clip(min=-0.99)).cumsum(axis=1)
+    return ranks_by_date(change, np.zeros(len(change)))
+
+
+class LazyFrames(Mapping):
+    """Frames by the name of a feature, each made anew when it is asked for: memory holds one.
+
+    ``makers`` maps a feature to a function without arguments that returns its frame.
+    """
+
+    def __init__(self, makers: dict[str, Callable[[], pd.DataFrame]]):
+        self.makers = makers
+
+    def __getitem__(self, feature: str) -> pd.DataFrame:
+        return self.makers[feature]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.makers)
+
+    def __len__(self) -> int:
+        return len(self.makers)
+
+
+def beside_market(change: pd.DataFrame, volatility: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
+    """Inputs of a forecast of volatility: feature -> frame, weeks × tickers, made when asked for.
+
+    "return" and "volatility" are ``change`` and ``volatility`` (log); "market_return" and
+    "market_volatility" the means over the stocks of the week, the same for all of them, missing
+    where the volatility is; "excess_volatility" a stock's own less the market's.
+    """
+    market = {"return": _mean_of_week(change), "volatility": _mean_of_week(volatility)}
+
+    def of_market(name):
+        return (volatility * 0).add(market[name], axis=0)
+
+    return LazyFrames(
+        {
+            "return": lambda: change,
+            "market_return": lambda: of_market("return"),
+            "volatility": lambda: volatility,
+            "market_volatility": lambda: of_market("volatility"),
+            "excess_volatility": lambda: volatility.sub(market["volatility"], axis=0),
+        }
+    )
+
+
+def _mean_of_week(frame: pd.DataFrame) -> pd.Series:
+    """Mean over the stocks, added up in float64 without a copy in it."""
+    total = np.nansum(frame.to_numpy(), axis=1, dtype="float64")
+    return pd.Series(total, frame.index) / frame.count(axis=1)
 
 
 def values_at(frame: pd.DataFrame, dates: np.ndarray, ticker: pd.Categorical) -> np.ndarray:
@@ -147,7 +254,7 @@ class LazyWindows:
     however long the windows are. Missing stays NaN.
 
     Args:
-        panel: feature -> frame, weeks × tickers, all of the same shape.
+        panel: feature -> frame, weeks × tickers, all of the same shape; each is read once.
         input_end: last date of each sample, (samples,).
         ticker: Categorical of the samples; its categories are columns of the panel.
         weeks: length of a window.
@@ -158,16 +265,19 @@ class LazyWindows:
 
     def __init__(
         self,
-        panel: dict[str, pd.DataFrame],
+        panel: Mapping[str, pd.DataFrame],
         input_end: np.ndarray,
         ticker: pd.Categorical,
         weeks: int,
     ):
         first = next(iter(panel.values()))
-        self.values = np.stack([frame.to_numpy("float32").T for frame in panel.values()], axis=-1)
-        self.end = first.index.get_indexer(input_end)
-        self.stock = first.columns.get_indexer(ticker.categories)[ticker.codes]
-        self.steps = np.arange(1 - weeks, 1)
+        self.values = np.empty((*first.T.shape, len(panel)), dtype="float32")
+        for number, frame in enumerate(panel.values()):
+            self.values[:, :, number] = frame.to_numpy().T
+        self.end = first.index.get_indexer(input_end).astype("int32")
+        places = first.columns.get_indexer(ticker.categories).astype("int32")
+        self.stock = places[ticker.codes]
+        self.steps = np.arange(1 - weeks, 1, dtype="int32")
         if len(self.end) and (self.end.min() < weeks - 1 or self.stock.min() < 0):
             raise ValueError(
                 f"the panel has no {weeks} weeks of every ticker before every date given"
@@ -177,25 +287,37 @@ class LazyWindows:
     def __len__(self) -> int:
         return len(self.end)
 
+    def newest_first(self) -> "LazyWindows":
+        """The same windows read backwards, for the exhibit that shows what that costs."""
+        other = copy(self)
+        other.steps = self.steps[::-1]
+        return other
+
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         return self.values[self.stock[rows][:, None], self.end[rows][:, None] + self.steps]
 
 
 def standardised(
-    panel: dict[str, pd.DataFrame], before: object
-) -> tuple[dict[str, pd.DataFrame], dict[str, tuple[float, float]]]:
+    panel: Mapping[str, pd.DataFrame], before: object
+) -> tuple[Mapping[str, pd.DataFrame], dict[str, tuple[float, float]]]:
     """The frames of a panel less the mean and over the standard deviation of the weeks before a
-    date, and these: feature -> (mean, deviation).
+    date, made when asked for, and these: feature -> (mean, deviation).
     """
     scale, scaled = {}, {}
     for feature, frame in panel.items():
         known = frame[frame.index < pd.Timestamp(before)].to_numpy()
         scale[feature] = float(np.nanmean(known)), float(np.nanstd(known)) or 1.0
-        scaled[feature] = (frame - scale[feature][0]) / scale[feature][1]
-    return scaled, scale
+        scaled[feature] = partial(_scaled, panel, feature, *scale[feature])
+    return LazyFrames(scaled), scale
 
 
-def save_panel(name: str, panel: dict[str, pd.DataFrame], source: Source):
+def _scaled(
+    panel: Mapping[str, pd.DataFrame], feature: str, mean: float, deviation: float
+) -> pd.DataFrame:
+    return (panel[feature] - mean) / deviation
+
+
+def save_panel(name: str, panel: Mapping[str, pd.DataFrame], source: Source):
     """Write ``build/dataset/<name>.parquet``, one row a week, and return its path.
 
     ``panel`` maps features to frames, weeks × tickers, of the same shape; each becomes a column of

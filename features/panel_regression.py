@@ -36,20 +36,25 @@ class PanelRegression:
         numbers from 0, are (samples,).
         """
         stocks = int(stock.max()) + 1 if self.effects else 1
-        count, y_sum = np.zeros(stocks), np.zeros(stocks)
-        x_sum, square, product = 0.0, 0.0, 0.0
+        self._sums = 0.0, 0.0, 0.0, np.zeros(stocks), np.zeros(stocks)
+        return self.extend(inputs, outcome, stock, part)
+
+    def extend(
+        self, inputs: Sequence, outcome: np.ndarray, stock: np.ndarray, part: slice
+    ) -> "PanelRegression":
+        """Fit on a further part of the same samples too; those known before are not read again."""
+        square, product, x_sum, y_sum, count = self._sums
+        stocks = len(count)
         for rows in batches(part, len(outcome)):
             x, y = flat(inputs, rows), outcome[rows].astype("float64")
             group = stock[rows] if self.effects else np.zeros(len(y), dtype=int)
             entries = np.ones(len(y)), (group, np.arange(len(y)))
             indicator = csr_matrix(entries, shape=(stocks, len(y)))
-            count += np.bincount(group, minlength=stocks)
-            y_sum += indicator @ y
+            count = count + np.bincount(group, minlength=stocks)
+            y_sum = y_sum + indicator @ y
             x_sum = x_sum + indicator @ x
             square, product = square + x.T @ x, product + x.T @ y
-        some = np.maximum(count, 1)
-        within = square - x_sum.T @ (x_sum / some[:, None])
-        self._sums = within, product - x_sum.T @ (y_sum / some), x_sum, y_sum, count
+        self._sums = square, product, x_sum, y_sum, count
         return self._solve()
 
     def with_penalty(self, penalty: float) -> "PanelRegression":
@@ -59,12 +64,15 @@ class PanelRegression:
         return other._solve()
 
     def _solve(self) -> "PanelRegression":
-        within, product, x_sum, y_sum, count = self._sums
+        square, product, x_sum, y_sum, count = self._sums
+        some = np.maximum(count, 1)
+        within = square - x_sum.T @ (x_sum / some[:, None])
+        product = product - x_sum.T @ (y_sum / some)
         penalty = self.penalty * np.eye(len(within))
         self.coef = np.linalg.solve(within + penalty, product)
         if self.rescale and (spread := self.coef @ within @ self.coef) > 0:
             self.coef *= (self.coef @ product) / spread
-        own = (y_sum - x_sum @ self.coef) / np.maximum(count, 1)
+        own = (y_sum - x_sum @ self.coef) / some
         self.intercept = float(own @ count / count.sum())
         self.by_stock = np.where(count > 0, own - self.intercept, 0)
         return self
@@ -113,13 +121,18 @@ def walk_forward_ridge(
 ) -> dict[float, np.ndarray]:
     """Forecasts of a rescaled ``PanelRegression`` for all folds, by penalty (of one sample).
 
-    ``folds`` are pairs (samples known, samples to forecast); each array has the samples to
-    forecast, fold after fold.
+    ``folds`` are pairs (samples known, samples to forecast), in order of time: what is known only
+    grows, so each sample is read once. Each array has the samples to forecast, fold after fold.
     """
     parts = {penalty: [] for penalty in penalties}
+    so_far, read = PanelRegression(effects, rescale=True), None
     for known, coming in folds:
-        fit = PanelRegression(effects, rescale=True).fit(inputs, outcome, stock, known)
+        if read is None:
+            so_far.fit(inputs, outcome, stock, known)
+        else:
+            so_far.extend(inputs, outcome, stock, slice(read, known.stop))
+        read = known.stop
         for penalty in penalties:
-            fit = fit.with_penalty(penalty * (known.stop - known.start))
+            fit = so_far.with_penalty(penalty * (known.stop - known.start))
             parts[penalty].append(fit.predict(inputs, stock, coming))
     return {penalty: np.concatenate(forecasts) for penalty, forecasts in parts.items()}

@@ -110,6 +110,34 @@ def test_one_stock():
     assert (data.outcomes["beats_median"] == 0).all()
 
 
+def test_blocks_of_stocks_give_the_samples_of_the_whole():
+    prices = with_comings_and_goings()
+    whole = make_dataset(prices, TRAINING_END, weeks=10)
+    blocks = iter([prices.iloc[:, :2], prices.iloc[:, 2:5], prices.iloc[:, 5:]])
+    parts = make_dataset(blocks, TRAINING_END, weeks=10, features=("path",))
+    np.testing.assert_array_equal(parts.windows.X[:, :, 0], whole.windows.X[:, :, 2])
+    np.testing.assert_array_equal(parts.windows.y, whole.windows.y)
+    np.testing.assert_array_equal(parts.newest.ticker, whole.newest.ticker)
+    pd.testing.assert_frame_equal(parts.outcomes, whole.outcomes)
+    for feature, frame in whole.panel.items():
+        pd.testing.assert_frame_equal(frame, parts.panel[feature])
+
+
+@pytest.mark.parametrize(
+    "blocks, error",
+    [
+        (lambda prices: [], "no block"),
+        (lambda prices: [prices, prices], "each stock once"),
+        (lambda prices: [prices.iloc[:, :2], prices.iloc[300:, 2:]], "the same days"),
+    ],
+)
+def test_blocks_that_do_not_fit_are_refused(blocks, error):
+    with pytest.raises(ValueError, match=error):
+        make_dataset(blocks(made_up_prices()), TRAINING_END, weeks=10)
+    with pytest.raises(ValueError, match=r"given \['size'\]"):
+        make_dataset(made_up_prices(), TRAINING_END, weeks=10, features=("size",))
+
+
 def test_the_future_changes_no_input():
     prices = with_comings_and_goings()
     changed = prices.copy()
@@ -163,6 +191,7 @@ def test_lazy_windows_are_those_of_the_windows():
     both = np.flatnonzero(windows.ticker == "T3")[:-1]
     rows = np.flatnonzero(in_memory.ticker == "T3")[: len(both)]
     np.testing.assert_array_equal(lazy[both], in_memory.X[rows])
+    np.testing.assert_array_equal(lazy.newest_first()[5:9], everything[5:9, ::-1])
     mask = np.arange(len(windows)) % 7 == 0
     np.testing.assert_array_equal(lazy[mask], everything[mask])
     with pytest.raises(ValueError, match="no 60 weeks of every ticker"):
@@ -171,6 +200,7 @@ def test_lazy_windows_are_those_of_the_windows():
 
 def test_the_scale_is_that_of_the_training_weeks():
     panel = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10).panel
+    panel = {feature: frame.astype("float64") for feature, frame in panel.items()}
     scaled, scale = dataset.standardised(panel, TRAINING_END)
     known = scaled["volatility"][scaled["volatility"].index < TRAINING_END].to_numpy()
     assert np.nanmean(known) == pytest.approx(0, abs=1e-9)

@@ -1,6 +1,8 @@
 """Many trainings: the same numbers in this process and on a cluster, a dead worker's job is redone."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -68,6 +70,24 @@ def test_a_cluster_gives_the_same_numbers_though_a_worker_dies(data, tmp_path, m
         np.testing.assert_allclose(kept, same, rtol=1e-5, atol=1e-6)
         for one, other in zip(weights, others):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_worker_of_several_threads_trains_one_job_at_a_time(monkeypatch):
+    """The threads of a worker share one model."""
+    inside, most = [], []
+
+    def slowly(job, trainer, fit, data):
+        inside.append(job)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.remove(job)
+
+    monkeypatch.setattr(training, "_fit_job", slowly)
+    shared = build, None, None, "a call"
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [Job(seed, (0.5,)) for seed in range(6)]
+        list(pool.map(training._fit_job_there, jobs, [shared] * 6))
+    assert most == [1] * 6
 
 
 def test_a_batch_holds_whole_weeks():

@@ -405,15 +405,19 @@ def panel_of(windows):
     return dataset.beside_market(change, volatility)
 
 
+def volatility_ahead(panel, windows):
+    """The volatility of the week after each sample."""
+    later = panel["volatility"].shift(-1).fillna(-4.0)
+    rows = later.index.get_indexer(windows.input_end)
+    return later.to_numpy()[rows, windows.ticker.codes]
+
+
 def run_direction(windows, until, panel=None, **parameters):
     """Notebook 03 on these windows, with one seed, up to a heading."""
     panel = panel or panel_of(windows)
     median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
     details = pd.DataFrame({"up": windows.y > 0, "beats_median": windows.y > median})
-    later = panel["volatility"].shift(-1)
-    rows = later.index.get_indexer(windows.input_end)
-    details["forward_volatility"] = later.to_numpy()[rows, windows.ticker.codes]
-    details["forward_volatility"] = details["forward_volatility"].fillna(-4.0)
+    details["forward_volatility"] = volatility_ahead(panel, windows)
     details.attrs = {"source": SOURCE, "features": ["return", "rank", "path"]}
     settings = {"VALIDATION_START": VALIDATION, "TEST_START": TEST, "SEEDS": [0], "BATCH": 256}
     replaced = {
@@ -508,6 +512,7 @@ def run_returns(windows, **parameters):
     settings = dict(VALIDATION_START=VALIDATION, TEST_START=TEST, SEEDS=[0], SELECTION_FOLDS=3)
     settings |= dict(ROUNDS=2, ROUND_STEPS=6, RETRAIN="1", WEEKS_A_BATCH=12) | parameters
     panel = panel_of(windows)
+    details["forward_volatility"] = volatility_ahead(panel, windows)
     replaced = {
         "load_windows": lambda name: (windows, details),
         "load_panel": lambda name: panel,

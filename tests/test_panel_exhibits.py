@@ -7,7 +7,7 @@ from notebook_code import functions
 
 from features.panel_regression import PanelRegression
 from features.panel_scores import auc_row
-from scores import auc, bootstrap_interval
+from scores import auc, bootstrap_interval, information_coefficient
 
 SEEDS = range(3)
 
@@ -40,6 +40,37 @@ def test_an_lstm_that_reads_backwards_has_forgotten_what_counts(seed):
     right = names["read_out"](rank, planted[:, None], fitting)[0]
     wrong = names["read_out"](rank[:, ::-1], planted[:, None], fitting)[0]
     assert right > wrong + 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_wrong_order_costs_after_training_too(seed):
+    names = functions("03")
+    names["FEATURES"] = 1
+    generator = np.random.default_rng(seed)
+    X = generator.normal(size=(4000, names["WEEKS"], 1)).astype("float32")
+    y = X[:, -4:, 0].mean(axis=1) + generator.normal(0, 0.5, 4000).astype("float32")
+    losses = []
+    for inputs in (X, X[:, ::-1]):
+        names["keras"].utils.set_random_seed(seed)
+        model = names["build_alone"]()
+        fitted = {"past": inputs[:3000]}, {"volatility": y[:3000]}
+        model.fit(*fitted, batch_size=300, epochs=10, verbose=0)
+        later = {"past": inputs[3000:]}, {"volatility": y[3000:]}
+        losses.append(model.evaluate(*later, verbose=0))
+    assert losses[0] < 0.9 * losses[1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_forecast_of_volatility_that_comes_a_week_late_is_worse(seed):
+    generator = np.random.default_rng(seed)
+    weeks = np.zeros((300, 20))
+    for week in range(1, 300):
+        weeks[week] = 0.6 * weeks[week - 1] + generator.standard_normal(20)
+    dates = np.repeat(np.arange(298), 20)
+    now = information_coefficient(weeks[2:].ravel(), weeks[1:-1].ravel(), dates)
+    late = information_coefficient(weeks[2:].ravel(), weeks[:-2].ravel(), dates)
+    assert bootstrap_interval(np.mean, (now - late).to_numpy())[0] > 0.1
 
 
 @pytest.mark.parametrize("seed", SEEDS)

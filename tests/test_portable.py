@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ("data", "features", "tools", "tests")
 FILES = [*ROOT.glob("*.py"), *(path for name in OWN for path in (ROOT / name).rglob("*.py"))]
-BENCHES = {"bench", "bench_filings", "bench_lstm"}
+BENCHES = {"bench", "bench_filings"}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in FILES

@@ -129,3 +129,18 @@ def test_ridge_gives_the_scale_back(penalty):
     folds = [(slice(0, 3), slice(3, 4))]
     ahead = walk_forward_ridge(*arguments, folds, [penalty])[penalty]
     np.testing.assert_allclose(ahead, 3 + 2.5 * 2)
+
+
+@pytest.mark.parametrize("effects", [False, True])
+def test_what_is_known_is_read_once_and_counts_for_every_fold(effects):
+    generator = np.random.default_rng(0)
+    inputs, stock = generator.normal(size=(90, 3)), generator.integers(0, 4, 90)
+    outcome = inputs.sum(axis=1) + stock + generator.normal(size=90)
+    folds = [(slice(0, stop), slice(stop + 2, stop + 20)) for stop in (30, 50, 70)]
+    ahead = walk_forward_ridge([inputs], outcome, stock, folds, [0.1], effects)[0.1]
+    anew = []
+    for known, coming in folds:
+        fit = PanelRegression(effects, 0.1 * known.stop, rescale=True)
+        fit.fit([inputs], outcome, stock, known)
+        anew.append(fit.predict([inputs], stock, coming))
+    np.testing.assert_allclose(ahead, np.concatenate(anew))

@@ -251,6 +251,17 @@ def test_plots_return_their_axes():
     assert isinstance(utils.plot_scoreboard(rows, "rmse"), matplotlib.axes.Axes)
 
 
+def test_names_of_points_are_over_no_other_name():
+    ax = plt.subplots(figsize=(6, 4))[1]
+    places = np.array([[0.5, 0.5], [0.505, 0.502], [0.51, 0.497], [0.495, 0.5], [0.1, 0.9]])
+    ax.plot(*places.T, "o")
+    utils.label_points(ax, places, ["AAPL", "BBY", "GE", "MSFT", "KO"])
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == ["AAPL", "BBY", "GE", "MSFT", "KO"]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+
+
 def test_quintiles_are_within_dates():
     dates = np.repeat(pd.bdate_range("2020-01-01", periods=20), 10)
     predicted = np.tile(np.arange(10.0), 20) + 100 * np.repeat(

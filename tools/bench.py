@@ -2,8 +2,9 @@
 
 Panel windowing at 2,489 tickers × 522 weeks × 52 steps, against a plain copy of its result, against
 Keras' own windowing over the same panel, and against the row-by-row loop people write, on a slice
-small enough to finish; lazy windows against windows in memory; many trainings on two local workers
-against one; the network of notebook 03 against PyTorch; and how fast filings become sequences.
+small enough to finish; lazy windows against windows in memory; a made-up CRSP, with time and memory
+as the stocks grow; many trainings on two local workers against one; training steps by backend; and
+how fast filings become sequences.
 """
 
 import statistics
@@ -15,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 import utils
+from tools.bench_crsp import bench_crsp
 from tools.bench_filings import bench_filings
-from tools.bench_lstm import bench_lstm
-from tools.bench_panel import bench_growth, bench_lazy_windows, bench_trainings
+from tools.bench_panel import bench_lazy_windows, bench_trainings
+from tools.bench_steps import bench_steps
 
 TICKERS, WEEKS, STEPS = 2489, 522, 52
 
@@ -116,7 +118,7 @@ if __name__ == "__main__":
     bench_windows()
     bench_rivals()
     bench_lazy_windows()
-    bench_growth()
+    bench_crsp()
     bench_trainings()
-    bench_lstm()
+    bench_steps()
     bench_filings()

@@ -1,9 +1,8 @@
-"""Lazy windows of a panel against windows in memory: time of an epoch, memory as stocks grow; and
-many trainings on two local workers against one.
+"""Lazy windows of a panel against windows in memory; many trainings on two local workers against
+one. ``python -m tools.bench_panel`` runs these alone.
 """
 
 import time
-import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -63,30 +62,6 @@ def bench_lazy_windows(stocks: int = 200, weeks: int = 1500, repetitions: int = 
     print(f"{np.median(ratios):.2f} × as long as on windows in memory")
 
 
-def bench_growth(sizes: tuple = (500, 5_000, 25_000), weeks: int = 2600) -> None:
-    """Print memory and time of lazy windows as the number of stocks grows."""
-    for stocks in sizes:
-        panel, ends, ticker = panel_and_samples(stocks, weeks)
-        size = sum(frame.size * 4 for frame in panel.values())
-        tracemalloc.start()
-        start = time.perf_counter()
-        lazy = LazyWindows(panel, ends, ticker, WEEKS)
-        seconds = time.perf_counter() - start
-        rows = np.random.default_rng(0).permutation(len(lazy))[: 200 * BATCH]
-        start = time.perf_counter()
-        for first in range(0, len(rows), BATCH):
-            lazy[rows[first : first + BATCH]]
-        batch = 1000 * (time.perf_counter() - start) / 200
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        windows = len(lazy) * WEEKS * FEATURES * 4
-        print(
-            f"{stocks:,} stocks, {len(lazy):,} samples: {peak / size:.1f} × the panel of "
-            f"{size / 2**20:,.0f} MiB at the peak, {peak / windows:.2f} × the windows; "
-            f"made in {seconds:.1f} s, a batch of {BATCH} in {batch:.1f} ms"
-        )
-
-
 def build_lstm():
     """A small recurrent model, as on a worker: nothing of this process is needed."""
     import keras
@@ -102,8 +77,12 @@ def fit_lstm(model, data: tuple, seed: int) -> list:
     return model.fit(*data, batch_size=BATCH, epochs=10, verbose=0).history["loss"]
 
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
+ONE_THREAD |= {"TF_NUM_INTEROP_THREADS": "1"}
+
+
 def bench_trainings(jobs: int = 12) -> None:
-    """Print the time of many trainings on one local worker by that on two."""
+    """Print the time of many trainings on one local worker of one thread by that on two."""
     from distributed import LocalCluster
 
     import training
@@ -111,16 +90,24 @@ def bench_trainings(jobs: int = 12) -> None:
     generator = np.random.default_rng(0)
     data = generator.standard_normal((20 * BATCH, WEEKS, FEATURES), dtype="float32")
     data = data, data[:, -1, :1]
-    trainer, seconds = training.Trainer(build_lstm), {}
+    trainer, seconds, losses = training.Trainer(build_lstm), {}, {}
     for workers in (1, 2):
-        options = {"n_workers": workers, "threads_per_worker": 1}
+        options = {"n_workers": workers, "threads_per_worker": 1, "env": ONE_THREAD}
         with LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster:
             address = cluster.scheduler_address
             warm = [training.Job(seed) for seed in range(2 * workers)]
             training.fit_jobs(trainer, fit_lstm, warm, data, address)
             start = time.perf_counter()
             many = [training.Job(seed) for seed in range(jobs)]
-            training.fit_jobs(trainer, fit_lstm, many, data, address)
+            kept = training.fit_jobs(trainer, fit_lstm, many, data, address)
             seconds[workers] = time.perf_counter() - start
-    ratio = seconds[1] / seconds[2]
-    print(f"{jobs} trainings on one local worker take {ratio:.2f} × as long as on two")
+            losses[workers] = np.array([history for _, history in kept])
+    ratio, apart = seconds[1] / seconds[2], np.abs(losses[1] - losses[2]).max()
+    print(f"{jobs} trainings on one local worker of one thread take", end=" ")
+    print(f"{ratio:.2f} × as long as on two")
+    print(f"  the losses differ by {apart:.1g} at most")
+
+
+if __name__ == "__main__":
+    bench_lazy_windows()
+    bench_trainings()
