@@ -533,14 +533,20 @@ def cross_fitted(
 
 
 def draw_sequences(
-    inputs: np.ndarray, rest: np.ndarray, months: int, count: int, seed: int
+    inputs: np.ndarray,
+    rest: np.ndarray,
+    months: int,
+    count: int,
+    seed: int,
+    last: int | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Random sequences of the panel, each for one series, to train a global network on.
 
     ``rest`` (months, series) is what is to be learned, NaN in the months that are left out. Returns
     the inputs [panel (count, months, series), own (count, months, 1), series (count, 1)], the
     targets (count, months, 1), each for the month after its input, and their weights (count,
-    months), which are zero for months left out.
+    months), which are zero for months left out. Targets and weights are those of the ``last``
+    months of a sequence, by default of all.
     """
     random = np.random.default_rng(seed)
     starts = random.integers(len(inputs) - months, size=count)
@@ -551,7 +557,9 @@ def draw_sequences(
     target = rest[rows + 1, series[:, None]]
     weights = np.isfinite(target).astype("float32")
     target = np.nan_to_num(target).astype("float32")
-    return [panel, own, series[:, None].astype("int32")], target[..., None], weights
+    first = 0 if last is None else months - last
+    X = [panel, own, series[:, None].astype("int32")]
+    return X, target[:, first:, None], weights[:, first:]
 
 
 # ---- dates of forecasts
@@ -795,3 +803,53 @@ def block_interval(
     half = t.ppf((1 + level) / 2, blocks - 1) * means.std(ddof=1) / np.sqrt(blocks)
     low, high = np.clip([means.mean() - half, means.mean() + half], *limits)
     return float(low), float(high)
+
+
+# ---- words
+
+
+def compared(
+    measured: dict[str, dict], model: str, base: str, place: int, dates: pd.DatetimeIndex
+) -> str:
+    """A line on the MAE of months one to three of one series (the ``place``-th): ``model`` against
+    ``base``, with and without the forecasts made in 2008 and 2009.
+    """
+    errors = measured[base]["mae"][:, :3, place].mean(axis=1)
+    gain = measured[model]["mae"][:, :3, place].mean(axis=1) - errors
+    low, high = block_interval(gain)
+    answer = "not to be told from"
+    if high < 0 or low > 0:
+        answer = "better than" if high < 0 else "worse than"
+    calm = ~dates.year.isin([2008, 2009])
+    without = ""
+    if not calm.all():
+        ratio = 1 + gain[calm].mean() / errors[calm].mean()
+        without = f"; without the forecasts made in 2008 and 2009 {ratio:.3f} of it"
+    return (
+        f"{answer} the {base}, MAE {1 + gain.mean() / errors.mean():.3f} of it, "
+        f"difference {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]{without}"
+    )
+
+
+# ---- what is stored
+
+
+def to_store(scale: Scale, forecaster: Recurrent) -> dict:
+    """All of a forecaster but its networks, to be stored beside them."""
+    return {
+        "kinds": scale.kinds,
+        "season": scale.season,
+        "mean": scale.mean,
+        "spread": scale.spread,
+        "weights": forecaster.linear.weights,
+        "constant": forecaster.linear.constant,
+        "residuals": forecaster.residuals,
+    }
+
+
+def from_store(stored: dict, networks: list[list[np.ndarray]]) -> tuple[Scale, Recurrent]:
+    """The scale and the forecaster of what ``to_store`` gave, arrays or lists, and the networks."""
+    arrays = {name: np.array(stored[name]) for name in stored if name != "kinds"}
+    scale = Scale(stored["kinds"], arrays["season"], arrays["mean"], arrays["spread"])
+    linear = Linear(arrays["weights"], arrays["constant"])
+    return scale, Recurrent(linear, networks, arrays["residuals"])
