@@ -101,7 +101,7 @@ def fit_scale(known: pd.DataFrame, kinds: dict[str, str], seasonal: bool) -> Sca
     """
     if len(known) < 25:
         raise ValueError(f"needs at least 25 months, given {len(known)}")
-    changes = _changes(known, kinds)
+    changes = _bounded(_changes(known, kinds))
     mean = changes.mean(axis=0)
     season = np.zeros((12, changes.shape[1]))
     if seasonal:
@@ -112,6 +112,14 @@ def fit_scale(known: pd.DataFrame, kinds: dict[str, str], seasonal: bool) -> Sca
     if (spread == 0).any():
         raise ValueError(f"is constant: {list(known.columns[spread == 0])}")
     return Scale({name: kinds[name] for name in known}, season, mean, spread)
+
+
+def _bounded(changes):
+    """No value further from the median than ``LIMIT`` spreads, as the quartiles show them."""
+    low, middle, high = np.quantile(changes, [0.25, 0.5, 0.75], axis=0)
+    spread = (high - low) / 1.349  # of a normal distribution
+    spread = np.where(spread > 0, spread, changes.std(axis=0))
+    return np.clip(changes, middle - LIMIT * spread, middle + LIMIT * spread)
 
 
 # ---- forecasters
