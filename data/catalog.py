@@ -115,7 +115,7 @@ DATASETS = {
                 "credit spread and market return from arch"
             ),
             carrier="data/macro_panel.csv",
-            licence="public domain (NY Fed file in statsmodels; arch: NCSA; Fama and French)",
+            licence="public domain (FRED); BSD-3-Clause (NY Fed file); NCSA (package arch)",
             files=("macro_panel.csv", "UMCSENT.csv", "fred_monthly.csv.gz"),
             live="the download of macro; or your own series, put there by hand as macro_panel.csv",
             live_licence="that of your own copy",
