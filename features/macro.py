@@ -327,7 +327,8 @@ def fit_combined(
     shares = np.asarray(shares, dtype="float64")
     if not np.allclose(shares.sum(axis=0), 1):
         raise ValueError(f"shares must sum to one for each series, given {shares.sum(axis=0)}")
-    models = [fit(inputs, scale) for fit in fits]
+    fitted = {fit: fit(inputs, scale) for fit in dict.fromkeys(fits)}  # each once
+    models = [fitted[fit] for fit in fits]
     lags = max(len(model.weights) for model in models)
     known = min(len(model.residuals) for model in models)
     weights, constant, residuals = 0, 0, 0
