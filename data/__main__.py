@@ -42,6 +42,8 @@ def parser():
         dest="name", required=True
     )
     for name, dataset in DATASETS.items():
+        if dataset.download:  # comes with another one
+            continue
         source = sources.add_parser(name, help=dataset.live)
         if name in ("prices", "filings"):
             given = source.add_mutually_exclusive_group()
@@ -97,7 +99,8 @@ def tickers_in(file):
 def download_datasets(name, **options):
     """Download one data set, or all; filings bring the prices of the same tickers."""
     options = {key: value for key, value in options.items() if value is not None}
-    jobs = [(each, {}) for each in DATASETS] if name == "all" else [(name, options)]
+    every = [each for each in DATASETS if not DATASETS[each].download]
+    jobs = [(each, {}) for each in every] if name == "all" else [(name, options)]
     if name == "filings":
         jobs.append(("prices", {"tickers": options["tickers"]} if "tickers" in options else {}))
     status = 0
@@ -119,7 +122,7 @@ def list_datasets():
     """
     for dataset in DATASETS.values():
         status, where = dataset.status()
-        print(f"{dataset.name:8} {dataset.title}")
+        print(f"{dataset.name:11} {dataset.title}")
         for title, text in (
             ("now", f"{status}: {where}"),
             *(local_lines(dataset) if status == "local" else [("licence", dataset.licence)]),
@@ -130,7 +133,7 @@ def list_datasets():
             ("bundled", dataset.bundled),
             ("live", dataset.live),
         ):
-            print(f"{'':8}   {title:9} {text}")
+            print(f"{'':11}   {title:9} {text}")
     return 0
 
 
@@ -164,7 +167,7 @@ def content(dataset):
         return "not read"
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            source = loader().attrs["source"]
+            source = loader(**dict.fromkeys(dataset.options, True)).attrs["source"]
     except DataError as error:
         return f"error: {error}"
     span = f"{source['first']} to {source['last']}"

@@ -36,10 +36,12 @@ class Dataset:
     live: str  # where `python -m data download` gets it from
     live_licence: str  # of what is downloaded
     loader: str  # function of the package `data`
+    options: tuple = ()  # arguments of the loader that are switched on
+    download: str = ""  # the data set whose download brings the local files, if it is another
 
     @property
     def command(self):
-        return f"python -m data download {self.name}"
+        return f"python -m data download {self.download or self.name}"
 
     def status(self):
         """("local", path), ("bundled", carrier) or ("missing", command)."""
@@ -104,6 +106,22 @@ DATASETS = {
                 "UMCSENT: University of Michigan, may not be redistributed; IPGMFN: public domain"
             ),
             loader="load_macro",
+        ),
+        Dataset(
+            name="macro_panel",
+            title="Macro panel: those two and series around them, monthly",
+            bundled=(
+                "13 FRED series 1985-2016 from the NY Fed nowcast file in statsmodels, "
+                "credit spread and market return from arch"
+            ),
+            carrier="data/macro_panel.csv",
+            licence="public domain (FRED); BSD-3-Clause (NY Fed file); NCSA (package arch)",
+            files=("macro_panel.csv", "UMCSENT.csv", "fred_monthly.csv.gz"),
+            live="the download of macro; or your own series, put there by hand as macro_panel.csv",
+            live_licence="that of your own copy",
+            loader="load_macro",
+            options=("panel",),
+            download="macro",
         ),
         Dataset(
             name="imdb",

@@ -103,8 +103,8 @@ def make_csv() -> str:
 
 
 def _load_panel():
-    dataset = DATASETS["macro"]
-    own, path = local_file(OWN_PANEL), local_file(*dataset.files)
+    dataset = DATASETS["macro_panel"]
+    own, path = local_file(OWN_PANEL), local_file(*DATASETS["macro"].files)
     if own is not None:
         table = _read(own)
         if list(table)[:2] != ["sentiment", "ip"]:

@@ -23,6 +23,8 @@ from scores import confidence_set, score_row
 ALPHAS = tuple(
     10.0 ** np.arange(0, 4.5, 0.5)
 )  # penalties of ridge, from weak to nearly nothing left
+LIMIT = 6  # spreads: what is further from the mean counts as that far
+MEMORY = 0.95  # of squared errors, from month to month, in simulated paths
 SUMMED = ("difference", "growth")  # kinds of which a model sees the change
 
 
@@ -68,10 +70,14 @@ class Scale:
         self.lasting = ~self.summed  # what is seen as a level stays near where it is
 
     def inputs(self, panel: pd.DataFrame) -> np.ndarray:
-        """(months − 1, series): what the models see, from the second month on."""
+        """(months − 1, series): what the models see, from the second month on.
+
+        No more than ``LIMIT`` spreads: a single month such as April 2020 would rule every fit.
+        """
         changes = _changes(panel, self.kinds)
         month = panel.index.month.to_numpy()[1:]
-        return (changes - self.season[month - 1] - self.mean) / self.spread
+        scaled = (changes - self.season[month - 1] - self.mean) / self.spread
+        return np.clip(scaled, -LIMIT, LIMIT)
 
     def paths(self, panel: pd.DataFrame, paths: np.ndarray) -> np.ndarray:
         """Scaled paths (..., months ahead, series) that follow the last month of ``panel``, as
@@ -95,7 +101,7 @@ def fit_scale(known: pd.DataFrame, kinds: dict[str, str], seasonal: bool) -> Sca
     """
     if len(known) < 25:
         raise ValueError(f"needs at least 25 months, given {len(known)}")
-    changes = _changes(known, kinds)
+    changes = _bounded(_changes(known, kinds))
     mean = changes.mean(axis=0)
     season = np.zeros((12, changes.shape[1]))
     if seasonal:
@@ -106,6 +112,14 @@ def fit_scale(known: pd.DataFrame, kinds: dict[str, str], seasonal: bool) -> Sca
     if (spread == 0).any():
         raise ValueError(f"is constant: {list(known.columns[spread == 0])}")
     return Scale({name: kinds[name] for name in known}, season, mean, spread)
+
+
+def _bounded(changes):
+    """No value further from the median than ``LIMIT`` spreads, as the quartiles show them."""
+    low, middle, high = np.quantile(changes, [0.25, 0.5, 0.75], axis=0)
+    spread = (high - low) / 1.349  # of a normal distribution
+    spread = np.where(spread > 0, spread, changes.std(axis=0))
+    return np.clip(changes, middle - LIMIT * spread, middle + LIMIT * spread)
 
 
 # ---- forecasters
@@ -313,7 +327,8 @@ def fit_combined(
     shares = np.asarray(shares, dtype="float64")
     if not np.allclose(shares.sum(axis=0), 1):
         raise ValueError(f"shares must sum to one for each series, given {shares.sum(axis=0)}")
-    models = [fit(inputs, scale) for fit in fits]
+    fitted = {fit: fit(inputs, scale) for fit in dict.fromkeys(fits)}  # each once
+    models = [fitted[fit] for fit in fits]
     lags = max(len(model.weights) for model in models)
     known = min(len(model.residuals) for model in models)
     weights, constant, residuals = 0, 0, 0
@@ -387,12 +402,14 @@ def fit_dynamic_factor(
 class Recurrent:
     """A linear forecaster plus what GRUs add, month by month.
 
-    ``networks`` holds the trained weights of each run: embedding (series, wide), kernel (series + 1
-    + wide, 3 units), recurrent kernel (units, 3 units), bias (2, 3 units) and output (units, 1), as
-    Keras keeps them. One GRU serves all series: it reads the month of the whole panel, that of the
-    series whose forecast it makes, and the embedding of that series. The mean of the runs is added.
-    The step is written out because a path needs one step a month, and Keras would read the whole
-    window again for each (``tests/test_macro_forecasts.py`` compares both).
+    ``networks`` holds the trained weights of each run, as Keras keeps them: embedding (series,
+    wide), then kernel (series + 1 + wide, 3 units), recurrent kernel (units, 3 units) and bias (2,
+    3 units) of a GRU, and the output (units, 1). An encoder–decoder has two GRUs: the first reads
+    the months before the last one known, the second the last one and those of the path. One network
+    serves all series: it reads the month of the whole panel, that of the series whose forecast it
+    makes, and the embedding of that series. The mean of the runs is added. The step is written out
+    because a path needs one step a month, and Keras would read the whole window again for each
+    (``tests/test_macro_forecasts.py`` compares both).
     """
 
     linear: Linear
@@ -404,16 +421,16 @@ class Recurrent:
         (samples, series).
         """
         state, mean = self.linear.start(past)
-        shape = len(past), past.shape[2]
-        hidden = [np.zeros((*shape, network[2].shape[0])) for network in self.networks]
-        for month in range(past.shape[1]):
-            hidden = self._read(hidden, past[:, month])
+        hidden = self._nothing_read(len(past), past.shape[2])
+        for month in range(past.shape[1] - 1):
+            hidden = self._read(hidden, past[:, month], _encoder)
+        hidden = self._read(hidden, past[:, -1], _decoder)
         return [*state, *hidden], mean + self._added(hidden)
 
     def advance(self, state: list, value: np.ndarray) -> tuple[list, np.ndarray]:
         """State and mean after one more month (samples, series)."""
         linear, mean = self.linear.advance(state[:1], value)
-        hidden = self._read(state[1:], value)
+        hidden = self._read(state[1:], value, _decoder)
         return [*linear, *hidden], mean + self._added(hidden)
 
     def with_residuals(self, inputs: np.ndarray, left_out: list[np.ndarray]) -> "Recurrent":
@@ -436,19 +453,25 @@ class Recurrent:
         """(runs, months − 1, series): what each run adds to the forecast of each month but the
         first of ``inputs`` (months, series).
         """
-        hidden = [np.zeros((1, inputs.shape[1], net[2].shape[0])) for net in self.networks]
+        hidden = self._nothing_read(1, inputs.shape[1])
         added = []
         for value in inputs[:-1]:
-            hidden = self._read(hidden, value[None])
-            added.append([self._output(*pair)[0] for pair in zip(self.networks, hidden)])
+            latest = self._read(hidden, value[None], _decoder)
+            added.append([self._output(*pair)[0] for pair in zip(self.networks, latest)])
+            hidden = self._read(hidden, value[None], _encoder)
         return np.array(added).swapaxes(0, 1)
 
-    def _read(self, hidden, value):
+    def _nothing_read(self, samples, series):
+        units = [len(network[2]) for network in self.networks]
+        return [np.zeros((samples, series, each), dtype="float32") for each in units]
+
+    def _read(self, hidden, value, part):
+        value = value.astype("float32")  # as Keras does; twice as fast
         pairs = zip(self.networks, hidden)
-        return [_gru_step(network, before, value) for network, before in pairs]
+        return [_gru_step(*part(network), before, value) for network, before in pairs]
 
     def _output(self, network, hidden):
-        return (hidden @ network[4])[..., 0]
+        return (hidden @ network[-1])[..., 0]
 
     def _added(self, hidden):
         if not hidden:
@@ -456,11 +479,21 @@ class Recurrent:
         return np.mean([self._output(*pair) for pair in zip(self.networks, hidden)], axis=0)
 
 
-def _gru_step(network, hidden, value):
+def _encoder(network):
+    """Embedding and GRU that read the months known."""
+    return network[:4]
+
+
+def _decoder(network):
+    """Embedding and GRU that read the last month known and those of the path; with a single GRU the
+    same."""
+    return [network[0], *network[-4:-1]]
+
+
+def _gru_step(embedding, kernel, recurrent, bias, hidden, value):
     """States (samples, series, units) after one more month (samples, series); the cell of Cho et
     al. (2014) in the form that Keras and cuDNN use (the reset gate after the product).
     """
-    embedding, kernel, recurrent, bias, _ = network
     series, units = value.shape[1], len(recurrent)
     of_panel = (value @ kernel[:series])[:, None]
     of_own = value[..., None] * kernel[series]
@@ -509,14 +542,20 @@ def cross_fitted(
 
 
 def draw_sequences(
-    inputs: np.ndarray, rest: np.ndarray, months: int, count: int, seed: int
+    inputs: np.ndarray,
+    rest: np.ndarray,
+    months: int,
+    count: int,
+    seed: int,
+    last: int | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Random sequences of the panel, each for one series, to train a global network on.
 
     ``rest`` (months, series) is what is to be learned, NaN in the months that are left out. Returns
     the inputs [panel (count, months, series), own (count, months, 1), series (count, 1)], the
     targets (count, months, 1), each for the month after its input, and their weights (count,
-    months), which are zero for months left out.
+    months), which are zero for months left out. Targets and weights are those of the ``last``
+    months of a sequence, by default of all.
     """
     random = np.random.default_rng(seed)
     starts = random.integers(len(inputs) - months, size=count)
@@ -527,7 +566,9 @@ def draw_sequences(
     target = rest[rows + 1, series[:, None]]
     weights = np.isfinite(target).astype("float32")
     target = np.nan_to_num(target).astype("float32")
-    return [panel, own, series[:, None].astype("int32")], target[..., None], weights
+    first = 0 if last is None else months - last
+    X = [panel, own, series[:, None].astype("int32")]
+    return X, target[:, first:, None], weights[:, first:]
 
 
 # ---- dates of forecasts
@@ -563,18 +604,55 @@ def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 
     Each month is the forecaster's mean plus the errors of one month drawn from its residuals, all
     series together, so that series move together as they do. The mean of the last step alone,
     carried forward, would be biased for a forecaster that is not linear.
+
+    Errors are large for a while and then small for a while. So they are divided by the spread that
+    the months before them had (``mean_squares``), and multiplied with that of the months before the
+    path, on which the errors of the path then act in turn: filtered historical simulation (Barone-
+    Adesi, Giannopoulos and Vosper 1999).
     """
     residuals = forecaster.residuals - forecaster.residuals.mean(axis=0)
+    usual = np.mean(residuals**2, axis=0)
+    residuals = residuals / np.sqrt(mean_squares(residuals, usual))
+    residuals = residuals / np.sqrt(np.mean(residuals**2, axis=0))
     rows = np.random.default_rng(seed).integers(len(residuals), size=(months, len(past) * paths))
+    square = np.repeat(_latest_square(forecaster, past, usual), paths, axis=0)
     state, mean = forecaster.start(past)
     state = [np.repeat(part, paths, axis=0) for part in state]
     mean = np.repeat(mean, paths, axis=0)
     path = np.empty((len(mean), months, past.shape[2]), dtype="float32")
     for month in range(months):
-        path[:, month] = mean + residuals[rows[month]]
+        error = np.sqrt(square) * residuals[rows[month]]
+        path[:, month] = mean + error
+        square = MEMORY * square + (1 - MEMORY) * error**2
         if month + 1 < months:
             state, mean = forecaster.advance(state, path[:, month])
     return path.reshape(len(past), paths, months, -1)
+
+
+def mean_squares(errors: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """(months, series): weighted mean of the squares of the ``errors`` before each month, the
+    nearest with the most weight, and of ``usual`` (series,), which stands for all before the first.
+    """
+    squares = np.empty_like(errors)
+    square = usual
+    for month, error in enumerate(errors):
+        squares[month] = square
+        square = MEMORY * square + (1 - MEMORY) * error**2
+    return squares
+
+
+def _latest_square(forecaster, past, usual):
+    """(samples, series): the same after the months ``past``, from the errors in its second half."""
+    square = np.repeat(usual[None], len(past), axis=0)
+    half = past.shape[1] // 2
+    if half == 0:
+        return square
+    state, mean = forecaster.start(past[:, :half])
+    for month in range(half, past.shape[1]):
+        value = past[:, month]
+        square = MEMORY * square + (1 - MEMORY) * (value - mean) ** 2
+        state, mean = forecaster.advance(state, value)
+    return square
 
 
 def rolling_paths(
@@ -734,3 +812,53 @@ def block_interval(
     half = t.ppf((1 + level) / 2, blocks - 1) * means.std(ddof=1) / np.sqrt(blocks)
     low, high = np.clip([means.mean() - half, means.mean() + half], *limits)
     return float(low), float(high)
+
+
+# ---- words
+
+
+def compared(
+    measured: dict[str, dict], model: str, base: str, place: int, dates: pd.DatetimeIndex
+) -> str:
+    """A line on the MAE of months one to three of one series (the ``place``-th): ``model`` against
+    ``base``, with and without the forecasts made in 2008 and 2009.
+    """
+    errors = measured[base]["mae"][:, :3, place].mean(axis=1)
+    gain = measured[model]["mae"][:, :3, place].mean(axis=1) - errors
+    low, high = block_interval(gain)
+    answer = "not to be told from"
+    if high < 0 or low > 0:
+        answer = "better than" if high < 0 else "worse than"
+    calm = ~dates.year.isin([2008, 2009])
+    without = ""
+    if not calm.all():
+        ratio = 1 + gain[calm].mean() / errors[calm].mean()
+        without = f"; without the forecasts made in 2008 and 2009 {ratio:.3f} of it"
+    return (
+        f"{answer} the {base}, MAE {1 + gain.mean() / errors.mean():.3f} of it, "
+        f"difference {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]{without}"
+    )
+
+
+# ---- what is stored
+
+
+def to_store(scale: Scale, forecaster: Recurrent) -> dict:
+    """All of a forecaster but its networks, to be stored beside them."""
+    return {
+        "kinds": scale.kinds,
+        "season": scale.season,
+        "mean": scale.mean,
+        "spread": scale.spread,
+        "weights": forecaster.linear.weights,
+        "constant": forecaster.linear.constant,
+        "residuals": forecaster.residuals,
+    }
+
+
+def from_store(stored: dict, networks: list[list[np.ndarray]]) -> tuple[Scale, Recurrent]:
+    """The scale and the forecaster of what ``to_store`` gave, arrays or lists, and the networks."""
+    arrays = {name: np.array(stored[name]) for name in stored if name != "kinds"}
+    scale = Scale(stored["kinds"], arrays["season"], arrays["mean"], arrays["spread"])
+    linear = Linear(arrays["weights"], arrays["constant"])
+    return scale, Recurrent(linear, networks, arrays["residuals"])

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import DataError, load_macro, macro
+from data import DATASETS, DataError, load_macro, macro
+from data import __main__ as command_line
 
 MONTHS = pd.date_range("1977-10-01", periods=60, freq="MS")
 
@@ -79,6 +80,24 @@ def test_bundled_panel(monkeypatch):
     growing = [name for name, kind in source["kinds"].items() if kind == "growth"]
     assert (panel[growing] > 0).all(axis=None)
     assert panel.loc["2008-10-01", "MARKET"] == -17.15 and panel.loc["2008-12-01", "SPREAD"] > 3
+
+
+def test_the_catalogue_lists_the_panel(local, capsys):
+    """Bundled, or the reader's own; it has no download of its own."""
+    assert command_line.main(["list"]) == 0
+    shown = capsys.readouterr().out.partition("macro_panel ")[2].partition("imdb")[0]
+    assert "bundled: data/macro_panel.csv" in shown
+    assert "377 rows, 1985-01-01 to 2016-05-01" in shown
+    own = pd.DataFrame({"date": MONTHS, "sentiment": 80.5, "ip": 99.5, "gap": -1.0})
+    own.to_csv(local / "macro_panel.csv", index=False)
+    load_macro()
+    assert "is not read" not in capsys.readouterr().out
+    assert command_line.main(["list"]) == 0
+    shown = capsys.readouterr().out.partition("macro_panel ")[2].partition("imdb")[0]
+    assert "macro_panel.csv" in shown and f"{len(MONTHS)} rows" in shown
+    with pytest.raises(SystemExit):
+        command_line.main(["download", "macro_panel"])
+    assert DATASETS["macro_panel"].command == "python -m data download macro"
 
 
 def test_market_and_spread_are_in_their_month():

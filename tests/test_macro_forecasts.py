@@ -162,6 +162,45 @@ def test_simulated_paths_follow_the_forecaster():
     np.testing.assert_allclose(paths[..., 0].var(axis=0), variance, rtol=0.1)
 
 
+def test_bands_follow_the_errors_of_late():
+    """After a year of large errors they are wider than after a year of small ones."""
+    random = np.random.default_rng(0)
+    forecaster = macro.Linear(np.zeros((1, 2, 2)), np.zeros(2), random.normal(size=(2000, 2)))
+    past = random.normal(size=(2, 24, 2)) * np.array([0.2, 3.0])[:, None, None]
+    spread = macro.simulate(forecaster, past, 3, 2000).std(axis=1)
+    assert (spread[0] < 0.9).all() and (spread[1] > 1.5).all(), spread
+
+
+def test_bands_in_stormy_times_hold_more_than_fixed_ones():
+    """Errors whose size changes slowly: as often right over all, and nearer to 80 % in storms."""
+    random = np.random.default_rng(0)
+    size = np.exp(0.8 * np.sin(np.arange(4000) / 40))
+    values = (size * random.normal(size=4000))[:, None]
+    forecaster = macro.Linear(np.zeros((1, 1, 1)), np.zeros(1), values[:1000])
+    dates = np.arange(1000, 3990, 10)
+    past = np.stack([values[date - 24 : date] for date in dates])
+    truth = np.stack([values[date : date + 3] for date in dates])
+    inside = macro.covered(truth, macro.simulate(forecaster, past, 3, 200))
+    fixed = np.abs(truth) < np.quantile(np.abs(values[:1000]), 0.8)
+    stormy = size[dates] > 1.5
+    assert fixed[stormy].mean() < 0.55 and inside[stormy].mean() > 0.6
+    assert 0.75 < inside.mean() < 0.85
+
+
+def test_one_month_without_precedent_does_not_rule_the_fit():
+    """Such as April 2020: one month of 40 spreads and its way back."""
+    random = np.random.default_rng(0)
+    values = np.zeros((480, 4))
+    for month in range(1, 480):
+        values[month] = 0.5 * values[month - 1] + random.normal(size=4)
+    values[400:402] += np.array([[-40.0], [40.0]])
+    scale = macro.fit_scale(panel_of(values), KINDS, False)
+    inputs = scale.inputs(panel_of(values))
+    assert np.abs(inputs).max() == macro.LIMIT
+    own = np.diag(macro.fit_ar(inputs, scale, 1).weights[-1])
+    assert (own > 0.1).all(), own
+
+
 def test_bands_of_the_true_model_cover_what_they_should():
     random = np.random.default_rng(0)
     values = np.zeros((1300, 1, 1))

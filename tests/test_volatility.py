@@ -217,7 +217,9 @@ def test_the_interval_of_a_difference_of_sharpe_ratios_covers_what_it_says():
     covered = []
     for position, market in zip(*managed_positions(1000, 3000, seed=0)):
         without = vol.differences_without(position, market)
-        low, high = jackknife_interval(vol.sharpe_of_days(position) - vol.sharpe_of_days(market), without)
+        low, high = jackknife_interval(
+            vol.sharpe_of_days(position) - vol.sharpe_of_days(market), without
+        )
         covered.append(low <= truth <= high)
     assert np.mean(covered) >= 0.93
 
