@@ -23,6 +23,7 @@ from statsmodels.api import OLS
 from threadpoolctl import threadpool_limits
 
 import scores
+from features.har import log_of
 from scores import (
     bootstrap_interval,
     diebold_mariano,
@@ -37,11 +38,6 @@ DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
 SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
 TRADING_DAYS = 252  # a year
 DECAY = 0.94  # of RiskMetrics (1996), for daily data
-
-
-def log_of(variance: pd.Series) -> pd.Series:
-    """Log volatility of a daily variance in percent squared, both (days,)."""
-    return 0.5 * np.log(variance)
 
 
 def ahead(variance: pd.Series, horizon: int) -> pd.Series:
