@@ -195,6 +195,26 @@ class TemporalConvolution(_Sequence):
         return 1 + (self.kernel - 1) * (2**self.depth - 1)
 
 
+def crossing(one: dict[int, float], other: dict[int, float]) -> float | None:
+    """The length from which on ``other`` takes less time than ``one``, up to the longest measured.
+
+    Both hold seconds by length; between two lengths both logarithms are taken for straight lines.
+    The shortest length where ``other`` is faster at all of them, None where it is slower at the
+    longest.
+    """
+    lengths = sorted(set(one) & set(other))
+    lead = {length: math.log(one[length] / other[length]) for length in lengths}
+    found = None
+    for length, before in zip(lengths[::-1], [*lengths[-2::-1], None]):
+        if lead[length] <= 0:
+            break
+        found = float(length)
+        if before is not None and lead[before] <= 0:
+            share = -lead[before] / (lead[length] - lead[before])
+            found = before * (length / before) ** share
+    return found
+
+
 def position_waves(steps: int, units: int) -> np.ndarray:
     """Sines and cosines of the position, float32 (steps, units) (Vaswani et al. 2017)."""
     position = np.arange(steps)[:, None]

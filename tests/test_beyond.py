@@ -17,6 +17,7 @@ from features.beyond import (
     MinGRU,
     TemporalConvolution,
     TransformerEncoder,
+    crossing,
     linear_recurrence,
     position_waves,
 )
@@ -203,6 +204,16 @@ def test_attention_without_positions_knows_no_order():
     waves = position_waves(50, 8)
     assert waves.shape == (50, 8) and np.abs(waves).max() <= 1
     assert len(np.unique(waves.round(6), axis=0)) == 50
+
+
+def test_crossing_is_where_the_lines_cross():
+    """Seconds that grow with the length and with its square cross where they are told to."""
+    line = {length: 100.0 * length for length in (10, 50, 200, 1000)}
+    square = {length: 1.0 * length**2 for length in line}
+    assert crossing(square, line) == pytest.approx(100)
+    assert crossing(line, square) is None
+    assert crossing(line, {length: 1.0 for length in line}) == 10
+    assert crossing({50: 2.0, 70: 1.0}, {50: 1.0}) == 50
 
 
 def test_exponential_gate_is_its_formula():
