@@ -212,7 +212,7 @@ def test_crossing_is_where_the_lines_cross():
     square = {length: 1.0 * length**2 for length in line}
     assert crossing(square, line) == pytest.approx(100)
     assert crossing(line, square) is None
-    assert crossing(line, {length: 1.0 for length in line}) == 10
+    assert crossing(line, dict.fromkeys(line, 1.0)) == 10
     assert crossing({50: 2.0, 70: 1.0}, {50: 1.0}) == 50
 
 
