@@ -386,16 +386,21 @@ def training_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def comparison_table(models: dict[str, Forecaster], reference: str = "GRU") -> pd.DataFrame:
-    """One line a model: score, paired difference from the reference, parameters, seconds."""
+def comparison_table(
+    models: dict[str, Forecaster], references: tuple[str, ...] = ("GRU",)
+) -> pd.DataFrame:
+    """One line a model: score, paired difference from each of the references, parameters, seconds."""
     lines = {}
     for name, fitted in models.items():
         row = score_row_of(fitted)
-        line = [f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", ""]
-        if name != reference:
-            difference = difference_from(fitted, models[reference])
-            line[1] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*difference)
+        line = [f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"]
+        for reference in references:
+            difference = ""
+            if name != reference:
+                values = difference_from(fitted, models[reference])
+                difference = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*values)
+            line.append(difference)
         parameters = f"{fitted.parameters:,}" if fitted.parameters else ""
         lines[name] = [*line, parameters, f"{fitted.seconds:.1f}"]
-    columns = ["score", f"less {reference}", "parameters", "seconds"]
-    return pd.DataFrame(lines, columns).T
+    less = [f"less {reference}" for reference in references]
+    return pd.DataFrame(lines, ["score", *less, "parameters", "seconds"]).T
