@@ -389,7 +389,7 @@ def training_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:
 def comparison_table(
     models: dict[str, Forecaster], references: tuple[str, ...] = ("GRU",)
 ) -> pd.DataFrame:
-    """One line a model: score, paired difference from each of the references, parameters, seconds."""
+    """One line a model: score, paired differences from the references, parameters, seconds."""
     lines = {}
     for name, fitted in models.items():
         row = score_row_of(fitted)
