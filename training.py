@@ -567,8 +567,9 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
     return keras.Model(inputs, mean)
 
 
-XLA_FROM = 20  # steps of a sequence from which compiling a small model on a CPU pays
 RATES = (0.003, 0.01)  # learning rates, of which validation chooses for each model and Problem
+EVALUATED = 1024  # samples that are forecast at a time
+STEPS_AT_ONCE = 8  # gradient steps between two visits to Python
 LEAST_PASSES = 3  # with one alone there would be no best pass to choose
 
 
@@ -638,8 +639,8 @@ def network_for(
         model = keras.Model(words, model(vectors))
     loss = keras.losses.BinaryCrossentropy(from_logits=True) if problem.is_class else "mse"
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
-    long = problem.X.shape[1] >= XLA_FROM
-    model.compile(optimizer, loss, jit_compile=True if long else "auto")
+    # XLA compiles for longer than a few hundred steps of a small network take on a CPU
+    model.compile(optimizer, loss, steps_per_execution=STEPS_AT_ONCE)
     return model
 
 
@@ -650,6 +651,18 @@ def falling_rate(rate: float, passes: int) -> keras.callbacks.Callback:
         return 0.5 * rate * (1 + math.cos(math.pi * number / passes))
 
     return keras.callbacks.LearningRateScheduler(rate_of)
+
+
+def called_in_batches(model: keras.Model, X: np.ndarray) -> np.ndarray:
+    """Outputs (samples,) of a model with one number a sample, called without a graph.
+
+    A single forecast takes less time than ``model.predict`` takes to prepare one.
+    """
+    outputs = []
+    for start in range(0, len(X), EVALUATED):
+        output = model(X[start : start + EVALUATED], training=False)
+        outputs.append(keras.ops.convert_to_numpy(output)[:, 0])
+    return np.concatenate(outputs)
 
 
 def fit_network(
@@ -686,7 +699,7 @@ def fit_network(
             batch_size=batch,
             epochs=passes,
             validation_data=held_out,
-            validation_batch_size=len(held_out[1]),
+            validation_batch_size=EVALUATED,
             callbacks=[falling_rate(rate, passes), best],
             verbose=0,
         )
@@ -703,11 +716,19 @@ def fit_network(
 
     def predict(rows):
         model = network_for(build, problem)
-        if keras.backend.backend() == "tensorflow":  # one forecast does not pay for compiling
-            model.jit_compile = False
-        return predict_over_seeds(model, weights, rows, batch_size=512).mean(axis=0)
+        forecasts = []
+        for trained in weights:
+            model.set_weights(trained)
+            forecasts.append(called_in_batches(model, rows))
+        return np.mean(forecasts, axis=0)
 
     return Forecaster(name, problem, predict, parameters, min(seconds), histories, rate)
+
+
+def check_everywhere(build: Callable, problems: list[Problem]) -> None:
+    """Raises WrongShape, as ``checked``, if ``build`` cannot be used for one of the problems."""
+    for problem in problems:
+        network_for(build, problem)
 
 
 def fit_everywhere(
@@ -719,25 +740,26 @@ def fit_everywhere(
     rates: Iterable[float] = RATES,
 ) -> list[Forecaster]:
     """``fit_network`` on each problem; all shapes are checked before anything is trained."""
-    for problem in problems:
-        network_for(build, problem)
+    check_everywhere(build, problems)
     fitted = []
     for problem in problems:
         fitted.append(fit_network(name, build, problem, seeds, updates, rates))
-        keras.backend.clear_session()  # what was compiled takes more memory than the weights
+        keras.utils.clear_session()  # what was compiled takes more memory than the weights
     return fitted
 
 
 def seconds_by_length(
     build: Callable,
     lengths: Iterable[int],
+    xla: bool = False,
     sequences: int = 128,
     features: int = 8,
     batch: int = 32,
 ) -> dict[int, float]:
     """Seconds to train ``build(inputs) -> keras.Model`` for a pass over random sequences.
 
-    One entry a length, compiled by XLA, the better of two passes after one that compiles.
+    One entry a length, the better of two passes after one that prepares the graph; ``xla`` says
+    whether XLA compiles it. With JAX it always does.
     """
     found = {}
     for steps in lengths:
@@ -745,12 +767,12 @@ def seconds_by_length(
         X = rng.normal(size=(sequences, steps, features)).astype("float32")
         y = X[:, -1, :1]
         model = checked(build, steps, features)
-        model.compile("adam", "mse", jit_compile=True)
+        model.compile("sgd", "mse", jit_compile=True if xla else "auto")
         times = []
         for _ in range(3):
             began = time.perf_counter()
             model.fit(X, y, batch_size=batch, verbose=0)
             times.append(time.perf_counter() - began)
         found[steps] = min(times[1:])
-        keras.backend.clear_session()
+        keras.utils.clear_session()
     return found

@@ -334,13 +334,14 @@ def split_dates(
     validation_start: object,
     test_start: object,
     shares: tuple[float, float] = (0.7, 0.85),
+    least: float = 1 / 3,
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The two dates at which validation and test begin, printed: those given, or others where the
     data do not fit them.
 
-    They fit if a third of ``dates`` (samples,) lies before validation and something after the
-    test's start. Else the dates after ``shares`` of the samples are used, and the reason is
-    printed.
+    They fit if the share ``least`` of ``dates`` (samples,) lies before validation and something
+    after the test's start. Else the dates after ``shares`` of the samples are used, and the reason
+    is printed.
 
     Raises ValueError where the parameters are no dates or not in order, or the data have too few
     different dates.
@@ -354,7 +355,7 @@ def split_dates(
     if days.nunique() < 6:
         raise ValueError(f"a split needs at least 6 different dates, given {days.nunique()}")
     reason = "as given"
-    if not days[len(days) // 3] < validation < test < days[-1]:
+    if not days[int(least * len(days))] < validation < test < days[-1]:
         given = f"{validation:%Y-%m-%d} and {test:%Y-%m-%d}"
         reason = f"{given} do not fit data from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
         validation, test = (days[int(share * len(days))] for share in shares)

@@ -143,6 +143,9 @@ class TemporalConvolution(_Sequence):
     Layer k looks at ``kernel`` steps that lie 2 ** k steps apart, so that ``depth`` layers of two
     steps see the last 2 ** depth steps. Nothing looks ahead. Each layer has a rectifier and a
     normalisation.
+
+    A convolution is written as what it is, one dense layer over steps laid side by side: on a CPU
+    that takes a fraction of the time of a dilated ``Conv1D``, whose numbers it gives.
     """
 
     options = ("units", "depth", "kernel", "return_sequences")
@@ -160,32 +163,56 @@ class TemporalConvolution(_Sequence):
         self.return_sequences = return_sequences
         self.enter = layers.Dense(units, name="enter")
         self.convolutions, self.norms = [], []
-        for number in range(depth):
-            dilation = 2**number
-            self.convolutions.append(
-                layers.Conv1D(
-                    units, kernel, padding="causal", dilation_rate=dilation, activation="relu"
-                )
-            )
+        for _ in range(depth):
+            self.convolutions.append(layers.Dense(units, activation="relu"))
             self.norms.append(layers.LayerNormalization())
 
     def build(self, input_shape: tuple) -> None:
+        self._needs_steps(input_shape)
         self.enter.build(input_shape)
-        states = (*input_shape[:-1], self.units)
         for convolution, norm in zip(self.convolutions, self.norms):
-            norm.build(states)
-            convolution.build(states)
+            norm.build((*input_shape[:-1], self.units))
+            convolution.build((*input_shape[:-1], self.kernel * self.units))
 
     def call(self, inputs: object) -> object:
         states = self.enter(inputs)
-        for convolution, norm in zip(self.convolutions, self.norms):
-            states = states + convolution(norm(states))
+        for number, convolution in enumerate(self.convolutions):
+            seen = self._steps_apart(self.norms[number](states), 2**number)
+            states = states + convolution(seen)
         return self._output(states)
+
+    def _steps_apart(self, states, distance):
+        """Beside each step those ``distance`` steps earlier, oldest first; zeros in front."""
+        seen = []
+        for number in reversed(range(self.kernel)):
+            padding = ((0, 0), (number * distance, 0), (0, 0))
+            seen.append(ops.pad(states, padding)[:, : states.shape[1]])
+        return ops.concatenate(seen, axis=-1)
 
     @property
     def steps_seen(self) -> int:
         """How many steps, the last one included, the state of a step depends on."""
         return 1 + (self.kernel - 1) * (2**self.depth - 1)
+
+
+def crossing(one: dict[int, float], other: dict[int, float]) -> float | None:
+    """The length from which on ``other`` takes less time than ``one``, up to the longest measured.
+
+    Both hold seconds by length; between two lengths both logarithms are taken for straight lines.
+    The shortest length where ``other`` is faster at all of them, None where it is slower at the
+    longest.
+    """
+    lengths = sorted(set(one) & set(other))
+    lead = {length: math.log(one[length] / other[length]) for length in lengths}
+    found = None
+    for length, before in zip(lengths[::-1], [*lengths[-2::-1], None]):
+        if lead[length] <= 0:
+            break
+        found = float(length)
+        if before is not None and lead[before] <= 0:
+            share = -lead[before] / (lead[length] - lead[before])
+            found = before * (length / before) ** share
+    return found
 
 
 def position_waves(steps: int, units: int) -> np.ndarray:

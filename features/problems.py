@@ -21,12 +21,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from data import load_imdb, load_sp500, load_stock_prices
+from features.har import daily_variance, har_features, log_of
 from features.panel import ranks_by_date, returns, suspect_ticks, weekly_prices
 from features.words import PAD, UNKNOWN, Vocabulary, pad, tokenize, truncate
 from scores import METRICS, bootstrap_interval, paired_difference, score_row
-from utils import Split, Windows, make_panel_windows, make_windows, split_by_date
+from utils import Split, make_panel_windows, make_windows, split_by_date, split_dates
 
-PARKINSON = 4 * np.log(2)  # the squared daily range over this is a variance (Parkinson 1980)
 TREE_WORDS = 300  # the most frequent words that boosted trees see
 REPETITIONS = 200  # of the bootstrap
 
@@ -130,39 +130,20 @@ class Forecaster:
         return float(np.mean([1 - seed[-1] / seed[0] for seed in losses]))
 
 
-def split_with_fallback(windows: Windows, validation_start: str, test_start: str) -> Split:
-    """Split at the dates, or at 70 and 85 % of the samples where the data do not span them."""
-    starts = pd.Timestamp(validation_start), pd.Timestamp(test_start)
-    fifth, last = windows.input_end[len(windows) // 5], windows.input_end[-1]
-    if not fifth < starts[0] < starts[1] < last:
-        starts = [windows.input_end[int(share * len(windows))] for share in (0.7, 0.85)]
-    return split_by_date(windows, *starts)
-
-
 def volatility_problem(
     validation_start: str = "2005-01-01", test_start: str = "2007-01-01", window: int = 22
 ) -> Problem:
     """How much will the index move tomorrow? From daily volatility and returns of a month.
 
-    The outcome is the log of the next day's range (of the absolute return where the file has
-    closes only), standardised with the training years; the inputs are its value, its means over a
-    week and a month, the return and its negative part (Corsi 2009).
+    Outcome and inputs are those of notebook 01 (``features.har``): the log volatility of the
+    next day, and the inputs of a HAR with returns, standardised with the training years.
     """
     prices = load_sp500()
-    change = 100 * np.log(prices["close"]).diff()
-    if "high" in prices:
-        spread = 100 * np.log(prices["high"] / prices["low"])
-        volatility = 0.5 * np.log((spread**2 / PARKINSON).clip(lower=1e-4))
-    else:
-        volatility = np.log(change.abs().clip(lower=1e-2))
-    features = pd.DataFrame({"day": volatility})
-    features["week"] = volatility.rolling(5).mean()
-    features["month"] = volatility.rolling(22).mean()
-    features["return"] = change
-    features["fall"] = change.clip(upper=0)
-    features = features.dropna()
+    log_return = np.log(prices["close"]).diff().iloc[1:]
+    features = har_features(log_of(daily_variance(prices).iloc[1:]), log_return)
     raw = make_windows(features, window, target="day")
-    split = split_with_fallback(raw, validation_start, test_start)
+    starts = split_dates(raw.input_end, validation_start, test_start, least=0.25)
+    split = split_by_date(raw, *starts)
     known = features.loc[: raw.target_date[split.train.stop - 1]]
     windows = make_windows((features - known.mean()) / known.std(), window, target="day")
     return Problem(
@@ -204,7 +185,8 @@ def panel_problem(
     prices = load_stock_prices()
     weekly = returns(weekly_prices(prices), suspect_ticks(prices))
     windows = make_panel_windows(weekly, window)
-    split = split_with_fallback(windows, validation_start, test_start)
+    starts = split_dates(windows.input_end, validation_start, test_start)
+    split = split_by_date(windows, *starts)
     change = windows.X[:, :, 0]
     growth = np.cumsum(np.log1p(change), axis=1)
     features = [
@@ -404,16 +386,21 @@ def training_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def comparison_table(models: dict[str, Forecaster], reference: str = "GRU") -> pd.DataFrame:
-    """One line a model: score, paired difference from the reference, parameters, seconds."""
+def comparison_table(
+    models: dict[str, Forecaster], references: tuple[str, ...] = ("GRU",)
+) -> pd.DataFrame:
+    """One line a model: score, paired differences from the references, parameters, seconds."""
     lines = {}
     for name, fitted in models.items():
         row = score_row_of(fitted)
-        line = [f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", ""]
-        if name != reference:
-            difference = difference_from(fitted, models[reference])
-            line[1] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*difference)
+        line = [f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"]
+        for reference in references:
+            difference = ""
+            if name != reference:
+                values = difference_from(fitted, models[reference])
+                difference = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*values)
+            line.append(difference)
         parameters = f"{fitted.parameters:,}" if fitted.parameters else ""
         lines[name] = [*line, parameters, f"{fitted.seconds:.1f}"]
-    columns = ["score", f"less {reference}", "parameters", "seconds"]
-    return pd.DataFrame(lines, columns).T
+    less = [f"less {reference}" for reference in references]
+    return pd.DataFrame(lines, ["score", *less, "parameters", "seconds"]).T

@@ -24,6 +24,7 @@ from statsmodels.api import OLS
 from threadpoolctl import threadpool_limits
 
 import scores
+from features.har import log_of
 from scores import (
     diebold_mariano,
     jackknife_interval,
@@ -54,11 +55,6 @@ def stale_opens(prices: pd.DataFrame, cents: float = 0.005) -> pd.Series:
     ``cents``; ``prices`` are by day."""
     stale = (prices["open"] - prices["close"].shift()).abs() < cents
     return 100 * stale.groupby(prices.index.year).mean()
-
-
-def log_of(variance: pd.Series) -> pd.Series:
-    """Log volatility of a daily variance in percent squared, both (days,)."""
-    return 0.5 * np.log(variance)
 
 
 def ahead(variance: pd.Series, horizon: int) -> pd.Series:

@@ -10,7 +10,6 @@ from notebook_code import functions
 import training
 from features import macro
 
-
 NETWORKS = {"global GRU": "build_gru", "encoder–decoder": "build_encoder_decoder"}
 
 

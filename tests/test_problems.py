@@ -1,15 +1,24 @@
 """Three problems in one form, and any model on all of them: the path of the reader's own model."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from notebook_code import functions
 
 import training
-from features import problems
+from features import har, problems
 from features.problems import Forecaster, Problem, fit_linear, fit_trees
 from utils import Split
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def toy(words: bool = False, is_class: bool = True, samples: int = 300) -> Problem:
@@ -164,6 +173,84 @@ def test_builders_are_found_by_name():
     ):
         with pytest.raises(ValueError, match=sentence):
             training.load_builder(name)
+
+
+def test_volatility_is_that_of_notebook_01():
+    """Notebook 01 shows both functions in cells; notebook 10 reads them from the module."""
+    rng, days = np.random.default_rng(0), pd.bdate_range("2010-01-01", periods=90)
+    prices = pd.DataFrame({"close": 100 * np.exp(0.01 * rng.normal(size=90).cumsum())}, days)
+    prices["high"], prices["low"] = prices["close"] * 1.01, prices["close"] * 0.98
+    prices.iloc[3] = prices["close"].iloc[3]  # a day without range
+    prices.iloc[7, 1] = 1.0  # a high below the low
+    taught = functions("01")
+    for table in (prices, prices[["close"]]):
+        variance = taught["daily_variance"](table)
+        pd.testing.assert_series_equal(har.daily_variance(table), variance)
+        log_return = np.log(table["close"]).diff()
+        volatility = har.log_of(variance)
+        expected = taught["har_features"](volatility, log_return)
+        pd.testing.assert_frame_equal(har.har_features(volatility, log_return), expected)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The repository with a module of the reader's in it, so that its build/ is not touched."""
+    folder = tmp_path_factory.mktemp("copy") / "repository"
+    kept = shutil.ignore_patterns(".*", "__pycache__", "build", "local", "lab")
+    shutil.copytree(ROOT, folder, ignore=kept)
+    (folder / "my_module.py").write_text(MY_MODULE)
+    return folder
+
+
+MY_MODULE = """
+import keras
+from keras import layers
+
+
+def build(inputs):
+    hidden = layers.Dense(4, activation="relu")(layers.Flatten()(inputs))
+    return keras.Model(inputs, layers.Dense(1)(hidden))
+
+
+def two_numbers(inputs):
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
+
+
+NUMBER = 3
+"""
+LITTLE = ["-p", "UPDATES", "3", "-p", "REVIEWS", "300", "-p", "SAMPLES", "500"]
+LITTLE += ["-p", "LENGTHS", "[50]"]
+
+
+def run_notebook(folder, model):
+    """``make notebooks NB=10 PARAMETERS="-p MODEL model"``, without make's environment."""
+    command = [sys.executable, "-m", "tools.notebooks", "run", "10", "--", *LITTLE]
+    environment = os.environ | {"RNN_TRADING_DATA": "", "PYTHONPATH": str(folder)}
+    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    return subprocess.run([*command, "-p", "MODEL", model], encoding="utf-8", **options)
+
+
+@pytest.mark.slow
+def test_own_model_from_outside_gets_a_row_in_each_table(copy):
+    done = run_notebook(copy, "my_module:build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if "my_module:build" in line]
+    assert len(rows) == 3 and all("[" in row for row in rows), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("my_module:two_numbers", "WrongShape: one number for each sequence is needed"),
+        ("my_module:NUMBER", "ValueError: 'my_module:NUMBER' is no function but a int"),
+        ("no_such_module:build", "ValueError: 'no_such_module:build' cannot be imported"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_training(copy, model, sentence):
+    done = run_notebook(copy, model)
+    assert done.returncode != 0 and sentence in done.stderr, done.stdout + done.stderr
+    assert "fit_everywhere" not in done.stderr
 
 
 @pytest.mark.slow
