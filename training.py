@@ -487,7 +487,7 @@ def _inputs(
 
 
 def predict_reviews(
-    model: keras.Model, sequences: list, channels: list, lengths: list, batch_size: int = 512
+    model: keras.Model, sequences: list, channels: list, lengths: list, batch_size: int = 256
 ) -> np.ndarray:
     """Probability of praise for each text, (texts,); ``channels`` as in ``ChannelBatches``."""
     outputs = np.zeros(len(sequences), dtype="float32")

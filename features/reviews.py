@@ -1,22 +1,121 @@
 """Words and pairs of reviews: how much more often praise has them, and linear models of them."""
 
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import chain, pairwise
 
 import numpy as np
 from gensim.models import Word2Vec
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from features.words import UNKNOWN, Vocabulary
 
 NEVER = -1  # position of a word or pair that was not counted
+LEAST = 2  # reviews that must have a word or a pair
 
 
 def words_and_pairs(tokens: list[str]) -> list[str]:
     """What a bag of words counts in a review: its words, and each word with the one before."""
     return [*tokens, *map(" ".join, pairwise(tokens))]
+
+
+class WordsAndPairs:
+    """Where the words of a text, and the pairs of neighbouring words, stand in a list of names.
+
+    The name of a pair is its two words with a blank between. A pair is looked up as one number, not
+    as a string: that is several times as fast, and needs a fraction of the memory.
+    """
+
+    def __init__(self, names: Iterable[str]):
+        self.names = list(names)
+        parts = [name.split(" ") for name in self.names]
+        words = dict.fromkeys(chain.from_iterable(parts))
+        self._number = {word: number for number, word in enumerate(words)}
+        self._of_word = np.full(len(words) + 1, NEVER, dtype="int32")  # the last is any other word
+        pairs = {}
+        for place, part in enumerate(parts):
+            numbers = [self._number[word] for word in part]
+            if len(part) == 1:
+                self._of_word[numbers[0]] = place
+            else:
+                pairs[self._code(*numbers)] = place
+        self._codes = np.array(sorted(pairs), dtype="int64")
+        self._of_pair = np.array([pairs[code] for code in self._codes.tolist()], dtype="int32")
+
+    @classmethod
+    def fit(cls, tokens: list[list[str]], least: int = LEAST) -> "WordsAndPairs":
+        """The words and pairs that at least ``least`` of the texts have."""
+        every = cls(dict.fromkeys(chain.from_iterable(tokens)))
+        numbers, texts = every._numbers(tokens)
+        same = texts[1:] == texts[:-1]
+        codes, pairs = np.unique(every._code(numbers[:-1], numbers[1:])[same], return_inverse=True)
+        kept = np.flatnonzero(_texts_with(numbers, texts)[: len(every.names)] >= least)
+        names = [every.names[number] for number in kept]
+        kept = np.flatnonzero(_texts_with(pairs, texts[1:][same]) >= least)
+        for first, second in zip(*np.divmod(codes[kept], len(every.names) + 1)):
+            names.append(f"{every.names[first]} {every.names[second]}")
+        return cls(names)
+
+    def positions(self, tokens: list[list[str]]) -> list[np.ndarray]:
+        """For each word of each text its position, and that of the pair it ends: (words, 2).
+
+        ``NEVER`` where there is none; a text without words is one word never counted.
+        """
+        numbers, texts = self._numbers(tokens)
+        positions = np.full((len(numbers), 2), NEVER, dtype="int32")
+        positions[:, 0] = self._of_word[numbers]
+        if len(self._codes):
+            codes = self._code(numbers[:-1], numbers[1:])
+            place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+            found = (self._codes[place] == codes) & (texts[1:] == texts[:-1])
+            positions[1:, 1][found] = self._of_pair[place[found]]
+        ends = np.cumsum(np.bincount(texts, minlength=len(tokens)))
+        return np.split(positions, ends[:-1]) if tokens else []
+
+    def counts(self, positions: list[np.ndarray]) -> sparse.csr_matrix:
+        """How often a text has a word or pair, from ``positions``: (texts, names), float32."""
+        rows = np.repeat(np.arange(len(positions)), [places.size for places in positions])
+        columns = np.concatenate([places.ravel() for places in positions])
+        known = columns != NEVER
+        ones = np.ones(known.sum(), dtype="float32")
+        shape = len(positions), len(self.names)
+        return sparse.csr_matrix((ones, (rows[known], columns[known])), shape=shape)
+
+    def _code(self, first, second):
+        """One number for a pair of numbers of words."""
+        return first * (len(self._number) + 1) + second
+
+    def _numbers(self, tokens):
+        """The number of each word and the text it is in, one text after the other: (words,)."""
+        get, other = self._number.get, len(self._number)
+        numbers = []
+        for words in tokens:
+            numbers += [get(word, other) for word in words] or [other]
+        texts = np.repeat(np.arange(len(tokens)), [max(1, len(words)) for words in tokens])
+        return np.array(numbers, dtype="int64"), texts
+
+
+def _texts_with(numbers, texts):
+    """How many of the ``texts`` have each number; both, (words,), say which text has which."""
+    ones = np.ones(len(numbers), dtype="int32")
+    return sparse.csr_matrix((ones, (texts, numbers))).getnnz(axis=0)  # duplicates are one entry
+
+
+class CountedTexts:
+    """Training texts whose words and pairs are counted once, for models of any labels.
+
+    ``names`` is a WordsAndPairs, ``positions`` are those of each text and ``counts``, (texts,
+    names), how often it has each.
+    """
+
+    def __init__(self, tokens: list[list[str]], least: int = LEAST):
+        self.names = WordsAndPairs.fit(tokens, least)
+        self.positions = self.names.positions(tokens)
+        self.counts = self.names.counts(self.positions)
+
+    def __len__(self):
+        return len(self.positions)
 
 
 def log_ratio(
@@ -44,95 +143,103 @@ class LogCountRatios:
     the ratio 0.
     """
 
-    def __init__(self, ratios: dict[str, float]):
-        self.ratios = ratios
-        self._position = {name: position for position, name in enumerate(ratios)}
+    def __init__(self, ratios: dict[str, float], names: WordsAndPairs | None = None):
+        self.names = names or WordsAndPairs(ratios)
         self._values = np.array([*ratios.values(), 0], dtype="float32")  # the last is that of NEVER
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        return dict(zip(self.names.names, self._values.tolist()))
 
     def channels(self, tokens: list[list[str]]) -> list[np.ndarray]:
         """Two numbers for each word of each text: its ratio, and that of the pair it ends.
 
         Returns arrays (words, 2), float32; a text without words is one word never counted.
         """
-        return [self._values[self._positions(words)] for words in tokens]
+        return [self._values[places] for places in self.names.positions(tokens)]
 
     def channels_without(
         self, tokens: list[list[str]], labels: np.ndarray, films: np.ndarray, strength: float = 1.0
     ) -> list[np.ndarray]:
-        """The channels of the training reviews themselves, from the reviews of *other* films.
+        """``channels_without_film`` of lists of words that were not counted before."""
+        return channels_without_film(tokens, labels, films, strength)
 
-        A ratio into which the label of the review was counted knows the answer, and a network
-        would learn to trust it; one into which other reviews of the film were counted knows the
-        names of its actors. ``films``, (reviews,), has the film of each; the other arguments are
-        those of ``fit_log_count_ratios``. Result as ``channels``.
-        """
-        labels, films = np.asarray(labels, dtype=float), np.asarray(films)
-        positions = [self._positions(words) for words in tokens]
-        counts = self._counts(positions)
-        positive, negative = counts.T @ labels, counts.T @ (1 - labels)
-        values, channels = self._values.copy(), [None] * len(tokens)
-        order = np.argsort(films, kind="stable")
-        _, first = np.unique(films[order], return_index=True)
-        for rows in np.split(order, first[1:]):
-            of_film, praise = counts[rows], labels[rows]
-            inside, place = np.unique(of_film.indices, return_inverse=True)  # no other changes
-            weights = np.repeat(praise, np.diff(of_film.indptr))
-            values[inside] = log_ratio(
-                positive[inside] - np.bincount(place, weights, len(inside)),
-                negative[inside] - np.bincount(place, 1 - weights, len(inside)),
-                labels.sum() - praise.sum(),
-                (1 - labels).sum() - (1 - praise).sum(),
-                strength,
-            )
-            for row in rows:
-                channels[row] = values[positions[row]]
-            values[inside] = self._values[inside]
-        return channels
-
-    def _positions(self, words: list[str]) -> np.ndarray:
-        """Positions of the words and of the pairs in ``ratios``, (words, 2)."""
-        find = self._position.get
-        positions = np.full((max(1, len(words)), 2), NEVER, dtype="int32")
-        positions[: len(words), 0] = [find(word, NEVER) for word in words]
-        positions[1 : len(words), 1] = [find(" ".join(pair), NEVER) for pair in pairwise(words)]
-        return positions
-
-    def _counts(self, positions: list[np.ndarray]) -> sparse.csr_matrix:
-        """1 where a text has a word or pair, from ``_positions`` of each: (texts, ratios)."""
-        rows = np.repeat(np.arange(len(positions)), [places.size for places in positions])
-        columns = np.concatenate([places.ravel() for places in positions])
-        known = columns != NEVER
-        ones = np.ones(known.sum(), dtype="float32")
-        shape = len(positions), len(self.ratios)
-        counts = sparse.csr_matrix((ones, (rows[known], columns[known])), shape=shape)
-        counts.data[:] = 1
-        return counts
+    def weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        """The ratio of each word and pair that a text has, however often: as ``counts``."""
+        ratios = counts.copy()
+        ratios.data = self._values[counts.indices]
+        return ratios
 
 
 def fit_log_count_ratios(
-    tokens: list[list[str]], labels: np.ndarray, strength: float = 1.0
+    texts: CountedTexts | list[list[str]], labels: np.ndarray, strength: float = 1.0
 ) -> LogCountRatios:
-    """The ratios of all words and pairs that at least two training reviews have.
+    """The ratios of the words and pairs of training reviews.
 
     Args:
-        tokens: lists of words, one for each training review.
+        texts: the training reviews, counted or as lists of words, which are counted here.
         labels: (reviews,), 1 positive and 0 negative, or the probability of praise between them.
         strength: what is added to both counts; large values draw the ratios of rare words to zero.
 
     Raises:
         ValueError: labels of one kind, or another number of labels than of reviews.
     """
-    labels = np.asarray(labels, dtype=float)
-    if len(tokens) != len(labels) or not 0 < labels.mean() < 1 or np.ptp(labels) > 1:
+    texts, labels = _counted(texts), np.asarray(labels, dtype=float)
+    if len(texts) != len(labels) or not 0 < labels.mean() < 1 or np.ptp(labels) > 1:
         raise ValueError(
-            f"needs reviews of both labels, given {len(tokens)} with {len(labels)} labels, "
+            f"needs reviews of both labels, given {len(texts)} with {len(labels)} labels, "
             f"{sorted(set(labels))[:3]}"
         )
-    counter = CountVectorizer(analyzer=words_and_pairs, min_df=2, binary=True, dtype=np.float32)
-    counts = counter.fit_transform(tokens)
-    positive, negative = counts.T @ labels, counts.T @ (1 - labels)
+    has = _has(texts.counts)
+    positive, negative = has.T @ labels, has.T @ (1 - labels)
     values = log_ratio(positive, negative, labels.sum(), (1 - labels).sum(), strength)
-    return LogCountRatios(dict(zip(counter.get_feature_names_out(), values.tolist())))
+    return LogCountRatios(dict(zip(texts.names.names, values.tolist())), texts.names)
+
+
+def channels_without_film(
+    texts: CountedTexts | list[list[str]],
+    labels: np.ndarray,
+    films: np.ndarray,
+    strength: float = 1.0,
+) -> list[np.ndarray]:
+    """The channels of the training reviews themselves, from the reviews of *other* films.
+
+    A ratio into which the label of the review was counted knows the answer, and a network would
+    learn to trust it; one into which other reviews of the film were counted knows the names of its
+    actors. ``films``, (reviews,), has the film of each; the other arguments are those of
+    ``fit_log_count_ratios``. Result as ``LogCountRatios.channels``.
+    """
+    texts, labels, films = _counted(texts), np.asarray(labels, dtype=float), np.asarray(films)
+    has = _has(texts.counts)
+    positive, negative = has.T @ labels, has.T @ (1 - labels)
+    values = np.zeros(has.shape[1] + 1, dtype="float32")  # the last is that of NEVER
+    channels = [None] * len(texts)
+    order = np.argsort(films, kind="stable")
+    _, first = np.unique(films[order], return_index=True)
+    for rows in np.split(order, first[1:]):
+        of_film, praise = has[rows], labels[rows]
+        inside, place = np.unique(of_film.indices, return_inverse=True)  # all that is looked up
+        weights = np.repeat(praise, np.diff(of_film.indptr))
+        values[inside] = log_ratio(
+            positive[inside] - np.bincount(place, weights, len(inside)),
+            negative[inside] - np.bincount(place, 1 - weights, len(inside)),
+            labels.sum() - praise.sum(),
+            (1 - labels).sum() - (1 - praise).sum(),
+            strength,
+        )
+        for row in rows:
+            channels[row] = values[texts.positions[row]]
+    return channels
+
+
+def _counted(texts):
+    return texts if isinstance(texts, CountedTexts) else CountedTexts(texts)
+
+
+def _has(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """1 where ``counts`` is above zero."""
+    ones = np.ones_like(counts.data)
+    return sparse.csr_matrix((ones, counts.indices, counts.indptr), shape=counts.shape)
 
 
 class NaiveBayesRegression:
@@ -146,30 +253,38 @@ class NaiveBayesRegression:
         self.ratios = ratios
         self.regression = LogisticRegression(C=C, max_iter=300)
 
-    def fit(self, tokens: list[list[str]], labels: np.ndarray) -> "NaiveBayesRegression":
-        """Fit on lists of words and labels 0 and 1, (reviews,)."""
-        self.regression.fit(self._features(tokens), labels)
+    def fit(self, texts: CountedTexts, labels: np.ndarray) -> "NaiveBayesRegression":
+        """Fit on the texts from which the ratios are, and labels 0 and 1, (reviews,)."""
+        self.regression.fit(self.ratios.weighted(texts.counts), labels)
         return self
 
     def predict(self, tokens: list[list[str]]) -> np.ndarray:
         """Probability that each review is positive: (reviews,)."""
-        return self.regression.predict_proba(self._features(tokens))[:, 1]
-
-    def _features(self, tokens):
-        positions = [self.ratios._positions(words) for words in tokens]
-        return self.ratios._counts(positions).multiply(self.ratios._values[:-1]).tocsr()
+        names = self.ratios.names
+        features = self.ratios.weighted(names.counts(names.positions(tokens)))
+        return self.regression.predict_proba(features)[:, 1]
 
 
-def fit_tfidf(tokens: list[list[str]], labels: np.ndarray, C: float = 10) -> Pipeline:
-    """TF-IDF of the words and pairs that three reviews have, and a logistic regression.
+class TfidfRegression:
+    """Logistic regression on TF-IDF, with sublinear counts, of the words and pairs of texts."""
 
-    ``predict_proba(tokens)[:, 1]`` of what is returned is the probability of praise.
-    """
-    counter = CountVectorizer(analyzer=words_and_pairs, min_df=3, dtype=np.float32)
-    regression = LogisticRegression(C=C)
-    return make_pipeline(counter, TfidfTransformer(sublinear_tf=True), regression).fit(
-        tokens, labels
-    )
+    def __init__(self, texts: CountedTexts, C: float = 10):
+        self.names = texts.names
+        self.weights = TfidfTransformer(sublinear_tf=True).fit(texts.counts)
+        self.regression = LogisticRegression(C=C)
+
+    def fit(self, texts: CountedTexts, labels: np.ndarray) -> "TfidfRegression":
+        """Fit on counted texts and labels 0 and 1, (texts,)."""
+        self.regression.fit(self.weights.transform(texts.counts), labels)
+        return self
+
+    def features(self, tokens: list[list[str]]) -> sparse.csr_matrix:
+        """TF-IDF of lists of words: (texts, names)."""
+        return self.weights.transform(self.names.counts(self.names.positions(tokens)))
+
+    def predict(self, tokens: list[list[str]]) -> np.ndarray:
+        """Probability that each text is positive: (texts,)."""
+        return self.regression.predict_proba(self.features(tokens))[:, 1]
 
 
 def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:

@@ -1,5 +1,8 @@
 """Words and pairs by label, and the network that sees them; padding changes nothing."""
 
+from collections import Counter
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -9,11 +12,14 @@ from sklearn.linear_model import LogisticRegression
 import training
 from features.minimal_pairs import MINIMAL_PAIRS
 from features.reviews import (
+    CountedTexts,
     LogCountRatios,
     NaiveBayesRegression,
+    TfidfRegression,
+    WordsAndPairs,
+    channels_without_film,
     fit_log_count_ratios,
     fit_soft,
-    fit_tfidf,
     fit_word_vectors,
     inverse_frequencies,
     log_ratio,
@@ -21,7 +27,6 @@ from features.reviews import (
     random_part,
     shuffled_words,
     soft_labels,
-    words_and_pairs,
 )
 from features.words import Vocabulary, tokenize
 from training import (
@@ -53,24 +58,43 @@ def texts():
     return tokens, labels, films
 
 
-def test_words_and_pairs():
-    assert words_and_pairs(["not", "bad", "film"]) == ["not", "bad", "film", "not bad", "bad film"]
-    assert words_and_pairs([]) == []
+def test_words_and_pairs_are_those_that_enough_texts_have():
+    """Against a plain count of strings."""
+    rng = np.random.default_rng(0)
+    tokens = [list(rng.choice(list("abcdefgh"), size)) for size in rng.integers(0, 9, 60)]
+    named = [[*words, *map(" ".join, pairwise(words))] for words in tokens]
+    having = Counter(name for names in named for name in set(names))
+    counted = CountedTexts(tokens, least=3)
+    assert set(counted.names.names) == {name for name, texts in having.items() if texts >= 3}
+    assert len(counted) == 60 and "" not in counted.names.names
+    for names, row in zip(named, counted.counts.toarray()):
+        counts = Counter(names)
+        assert row.tolist() == [counts[name] for name in counted.names.names]
+
+
+def test_positions_never_span_two_texts():
+    names = WordsAndPairs(["a", "b", "a b", "c d"])
+    first, empty, last = names.positions([["a", "b"], [], ["b", "c", "d", "a", "zxq"]])
+    assert first.tolist() == [[0, -1], [1, 2]] and empty.tolist() == [[-1, -1]]
+    assert last.tolist() == [[1, -1], [-1, -1], [-1, 3], [0, -1], [-1, -1]]
+    assert names.positions([["b"], ["a"], ["b"]])[2].tolist() == [[1, -1]]
+    assert names.positions([]) == [] and WordsAndPairs(["a"]).positions([["a", "a"]])[0][1, 1] == -1
 
 
 def test_ratios_are_those_of_the_formula(texts):
     tokens, labels, _ = texts
-    ratios = fit_log_count_ratios(tokens, labels, strength=2).ratios
+    counted = CountedTexts(tokens)
+    ratios = fit_log_count_ratios(counted, labels, strength=2).ratios
     expected = np.log((200 + 2) / 2)  # in all positive reviews, weighted to half of the reviews
     assert ratios["not bad"] == pytest.approx(expected, rel=1e-4)
     assert ratios["bad"] == pytest.approx(ratios["not bad"]) and ratios["good"] < -3
     assert ratios["not"] == pytest.approx(0, abs=1e-6)
     assert log_ratio(np.array([0]), np.array([0]), 10, 10)[0] == 0
-    stronger = fit_log_count_ratios(tokens, labels, strength=20).ratios
+    stronger = fit_log_count_ratios(counted, labels, strength=20).ratios
     assert 0 < stronger["bad"] < ratios["bad"]
     for wrong in (np.ones(400), labels[:3]):
         with pytest.raises(ValueError, match="needs reviews of both labels, given 400"):
-            fit_log_count_ratios(tokens, wrong)
+            fit_log_count_ratios(counted, wrong)
 
 
 def test_channels_stand_at_their_words():
@@ -82,26 +106,28 @@ def test_channels_stand_at_their_words():
 
 def test_the_channels_of_a_training_review_leave_its_film_out(texts):
     tokens, labels, films = texts
-    ratios = fit_log_count_ratios(tokens, labels)
-    without = ratios.channels_without(tokens, labels, films)
+    counted = CountedTexts(tokens)
+    ratios = fit_log_count_ratios(counted, labels)
+    without = channels_without_film(counted, labels, films)
     for row in (0, 37, 398):
         others = films != films[row]
         kept = [words for words, other in zip(tokens, others) if other]
-        counted = fit_log_count_ratios(kept, labels[others])
-        expected = counted.channels([tokens[row]])[0]
-        known = counted._positions(tokens[row]) >= 0
+        of_others = CountedTexts(kept)
+        expected = fit_log_count_ratios(of_others, labels[others]).channels([tokens[row]])[0]
+        known = of_others.names.positions([tokens[row]])[0] >= 0
         np.testing.assert_allclose(without[row][known], expected[known], rtol=1e-4, atol=1e-6)
         assert abs(without[row][12, 0]) < 1e-6, "the hero of the film says nothing"
     assert abs(ratios.channels([tokens[0]])[0][12, 0]) > 0.2 or labels[0] != labels[1]
-    again = ratios.channels_without(tokens, labels, films)
+    again = channels_without_film(counted, labels, films)
     assert all((first == second).all() for first, second in zip(without, again))
 
 
 def test_linear_models_learn_from_pairs(texts):
     tokens, labels, _ = texts
-    ratios = fit_log_count_ratios(tokens[:300], labels[:300])
-    of_bayes = NaiveBayesRegression(ratios).fit(tokens[:300], labels[:300]).predict(tokens[300:])
-    of_tfidf = fit_tfidf(tokens[:300], labels[:300]).predict_proba(tokens[300:])[:, 1]
+    counted = CountedTexts(tokens[:300])
+    ratios = fit_log_count_ratios(counted, labels[:300])
+    of_bayes = NaiveBayesRegression(ratios).fit(counted, labels[:300]).predict(tokens[300:])
+    of_tfidf = TfidfRegression(counted).fit(counted, labels[:300]).predict(tokens[300:])
     for probability in (of_bayes, of_tfidf):
         assert probability.shape == (100,)
         assert ((probability > 0.5) == labels[300:]).all()
@@ -149,10 +175,10 @@ def test_a_soft_label_counts_as_parts_of_texts():
 def test_soft_counts_are_between_those_of_the_labels(texts):
     tokens, labels, films = texts
     soft = 0.9 * labels + 0.1 * (1 - labels)
-    hard, shrunken = (fit_log_count_ratios(tokens, y).ratios for y in (labels, soft))
+    counted = CountedTexts(tokens)
+    hard, shrunken = (fit_log_count_ratios(counted, y).ratios for y in (labels, soft))
     assert 0 < shrunken["bad"] < hard["bad"]
-    ratios = fit_log_count_ratios(tokens, soft)
-    assert len(ratios.channels_without(tokens, soft, films)) == 400
+    assert len(channels_without_film(counted, soft, films)) == 400
 
 
 def test_mean_vectors_weight_rare_words_up():
