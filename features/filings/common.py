@@ -112,7 +112,7 @@ def dask_client(scheduler=None, workers=None):
     options = {
         "threads_per_worker": 1,
         "dashboard_address": "127.0.0.1:0",
-        "silence_logs": logging.ERROR,
+        "silence_logs": logging.CRITICAL,  # a late heartbeat is no error of ours
     }
     return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
 
