@@ -366,7 +366,16 @@ def split_dates(
 
 
 FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}
-LABEL_OFFSETS = [(5, 4), (5, -11), (-5, 4), (-5, -11), (5, 14), (5, -21), (-5, 14), (-5, -21)]
+LABEL_OFFSETS = [
+    (5, 4),
+    (5, -11),
+    (-5, 4),
+    (-5, -11),
+    (5, 14),
+    (5, -21),
+    (-5, 14),
+    (-5, -21),
+]  # points
 STYLE = Path(__file__).with_name("docs") / "figures.mplstyle"
 
 
@@ -445,20 +454,25 @@ def legend_below(ax: plt.Axes) -> None:
 
 
 def label_points(ax: plt.Axes, places: np.ndarray, names: Sequence[str]) -> None:
-    """Names beside points (points, 2), each at the first of eight places where it is over no other
-    name, or else at the last of these.
+    """Names beside points (points, 2), each where it is over the fewest other names, if possible
+    inside the axes. To be called when the figure is laid out.
     """
-    renderer, taken = ax.figure.canvas.get_renderer(), []
+    ax.figure.canvas.draw()  # limits and sizes are settled
+    taken = []
     for place, name in zip(places, names):
+        tries = []
         for offset in LABEL_OFFSETS:
             side = "left" if offset[0] > 0 else "right"
             text = ax.annotate(name, place, offset, textcoords="offset points", ha=side)
-            box = text.get_window_extent(renderer)
-            free = not any(box.overlaps(other) for other in taken)
-            if free or offset == LABEL_OFFSETS[-1]:
-                break
-            text.remove()
-        taken.append(box)
+            box = text.get_window_extent()
+            over = sum(box.overlaps(other) for other in taken)
+            inside = ax.bbox.fully_contains(*box.min) and ax.bbox.fully_contains(*box.max)
+            tries.append((over, not inside, len(tries), text, box))
+        best = min(tries)
+        for *_, text, _ in tries:
+            if text is not best[3]:
+                text.remove()
+        taken.append(best[4])
 
 
 def plot_scoreboard(

@@ -131,7 +131,8 @@ def _side_by_side(blocks: Iterable[dict[str, pd.DataFrame]]) -> dict[str, pd.Dat
     for name in list(parts):
         some = parts.pop(name)
         frames[name] = some[0] if len(some) == 1 else pd.concat(some, axis=1)
-        if len(frames[name]) != len(some[0]) or not frames[name].columns.is_unique:
+        same = all(frame.index.equals(some[0].index) for frame in some)
+        if not same or not frames[name].columns.is_unique:
             raise ValueError("blocks of prices must have the same days, and each stock once")
     return frames
 
