@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arch import arch_model
-from matplotlib.dates import DateFormatter, YearLocator
 from pandas.io.formats.style import Styler
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -25,35 +24,19 @@ from threadpoolctl import threadpool_limits
 
 import scores
 from scores import (
+    bootstrap_interval,
     diebold_mariano,
     jackknife_interval,
     r2,
     score_row,
     sharpe_ratio,
 )
-from utils import FAMILIES, as_date, legend_below, make_windows, plot_scoreboard
+from utils import FAMILIES, as_date, legend_below, make_windows
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
 SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
 TRADING_DAYS = 252  # a year
 DECAY = 0.94  # of RiskMetrics (1996), for daily data
-MODELS = {  # the family of each rival
-    "persistence": "baseline",
-    "EWMA": "baseline",
-    "GJR-GARCH": "baseline",
-    "boosted trees": "baseline",
-    "HAR": "linear",
-    "HAR with returns": "linear",
-    "LHAR": "linear",
-    "ridge, all lags": "linear",
-}
-
-
-def stale_opens(prices: pd.DataFrame, cents: float = 0.005) -> pd.Series:
-    """Percent of the days of each year on which the open is the close of the day before, to within
-    ``cents``; ``prices`` are by day."""
-    stale = (prices["open"] - prices["close"].shift()).abs() < cents
-    return 100 * stale.groupby(prices.index.year).mean()
 
 
 def log_of(variance: pd.Series) -> pd.Series:
@@ -137,14 +120,17 @@ def standardized(X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def start_inside(dates: pd.DatetimeIndex, start: object) -> pd.Timestamp:
     """``start``, as ``utils.as_date`` reads it, if at least 1,500 of the dates lie before it and
-    250 after, else the date after 60 %; printed. Raises ValueError where it is no date.
+    250 after, else, with a note, the date after 60 %. Raises ValueError where it is no date.
     """
     wanted, found = as_date(start), dates[int(0.6 * len(dates))]
     before = int((dates < wanted).sum())
     fits = before >= 1500 and len(dates) - before >= 250
-    reason = "as given" if fits else f"{wanted:%Y-%m-%d} does not fit: the last four tenths"
-    print(f"test years from {wanted if fits else found:%Y-%m-%d} ({reason})")
-    return wanted if fits else found
+    if fits:
+        return wanted
+    print(
+        f"test years from {found:%Y-%m-%d} ({wanted:%Y-%m-%d} does not fit: the last four tenths)"
+    )
+    return found
 
 
 @dataclass(frozen=True)
@@ -484,48 +470,6 @@ def with_implied(features: pd.DataFrame, target: pd.Series, folds: list[Fold]) -
     return walk_forward(LinearRegression(), known, target, enough, "test")
 
 
-def implied_table(
-    forecasts: dict[int, dict[str, pd.DataFrame]],
-    features: pd.DataFrame,
-    targets: dict[int, pd.Series],
-    folds: dict[int, list[Fold]],
-    network: str,
-    small: str,
-) -> pd.DataFrame:
-    """RMSE by horizon of a ``small`` model, the same with the VIX, and the ``network``, on the days
-    that the VIX covers, with the statistic of equal loss of the network against the one with VIX;
-    without columns where it covers none.
-    """
-    with_vix = f"{small} and VIX"
-    columns = {}
-    for horizon, models in forecasts.items():
-        implied = with_implied(features, targets[horizon], folds[horizon])
-        if implied.empty:
-            continue
-        three = {small: models[small], with_vix: implied, network: models[network]}
-        squared = losses(three, targets[horizon], "squared")
-        columns[f"RMSE, {horizon} days"] = squared.mean() ** 0.5
-        t, _ = equal_loss(squared[network], squared[with_vix], horizon)
-        columns[f"t, {horizon} days"] = pd.Series({network: t})
-    return pd.DataFrame(columns, [small, with_vix, network])
-
-
-def best_of_many(looks: pd.DataFrame, choice: pd.DatetimeIndex) -> pd.DataFrame:
-    """How much better than the mean of all looks the best on the days ``choice`` is, on these days
-    and on the others: percent of the RMSE, and its rank.
-
-    ``looks`` holds squared errors, (days, looks).
-    """
-    seen = looks.index.isin(choice)
-    winner = looks[seen].mean().idxmin()
-    gains = {}
-    for name, part in {"years of the choice": looks[seen], "other years": looks[~seen]}.items():
-        error = part.mean() ** 0.5
-        gains[name] = [100 * (1 - error[winner] / error.mean()), error.rank()[winner]]
-    columns = ["percent below the mean", "rank among the looks"]
-    return pd.DataFrame.from_dict(gains, orient="index", columns=columns)
-
-
 def random_looks(
     features: pd.DataFrame,
     others: pd.DataFrame,
@@ -672,74 +616,27 @@ def sharpe(returns: np.ndarray) -> float:
     return sharpe_ratio(returns, TRADING_DAYS)
 
 
-def differences_without(
-    position: np.ndarray, market: np.ndarray, stretches: int = 12
-) -> np.ndarray:
-    """Difference of the Sharpe ratios of two daily returns (days,) without each of the stretches of
-    time, (stretches,)."""
-    differences = []
-    for part in np.array_split(np.arange(len(market)), min(stretches, len(market))):
-        rest = np.delete(position, part), np.delete(market, part)
-        differences.append(sharpe(rest[0]) - sharpe(rest[1]))
-    return np.array(differences)
-
-
 def sharpe_table(held: dict[str, pd.Series], log_return: pd.Series) -> pd.DataFrame:
     """Sharpe ratios of daily returns by the day before, and their difference from buying and
     holding.
 
-    The interval of the difference, 95 %, is a jackknife over stretches of time, which both lose
-    together; its coverage is simulated in tests/test_volatility.py.
+    The interval of the difference, 95 %, resamples both together (stationary bootstrap).
     """
     days = next(iter(held.values())).index
     for returns in held.values():
         days = days.intersection(returns.index)
     market = np.expm1(log_return.shift(-1))[days].to_numpy()
 
+    def gain(position: np.ndarray, market: np.ndarray) -> float:
+        return sharpe(position) - sharpe(market)
+
     lines = {"buy and hold": {"Sharpe ratio": sharpe(market)}}
     for name, returns in held.items():
         position = returns[days].to_numpy()
-        difference = sharpe(position) - sharpe(market)
-        low, high = jackknife_interval(difference, differences_without(position, market))
-        lines[name] = {"Sharpe ratio": sharpe(position), "difference": difference}
+        low, high = bootstrap_interval(gain, position, market, block=MONTH)
+        lines[name] = {"Sharpe ratio": sharpe(position), "difference": gain(position, market)}
         lines[name] |= {"low": low, "high": high}
     return pd.DataFrame(lines).T
-
-
-def choice_table(
-    raw: dict[str, np.ndarray],
-    targets: dict[int, pd.Series],
-    days: pd.DatetimeIndex,
-    fitted: pd.DatetimeIndex,
-    folds: dict[int, list[Fold]],
-) -> pd.DataFrame:
-    """QLIKE of candidates on the validation days of the first fold, one line each, one column a
-    horizon.
-
-    ``raw`` holds forecasts of the log (days, horizons) by candidate; all are calibrated on the days
-    ``fitted``.
-    """
-    table = pd.DataFrame(index=list(raw), columns=list(targets), dtype="float64")
-    for number, (horizon, target) in enumerate(targets.items()):
-        validation, candidates = folds[horizon][0].validation, {}
-        for name, values in raw.items():
-            series = pd.Series(values[:, number], days)
-            candidates[name] = forecast_frame(series, target, fitted, validation)
-        table[horizon] = losses(candidates, target, "qlike").mean()
-    return table
-
-
-def last_moves(histories: dict[str, list]) -> dict[str, float]:
-    """The largest relative move of the validation loss in the last third of the training, over the
-    runs (Keras Histories) of each candidate."""
-    moves = {}
-    for name, runs in histories.items():
-        moves[name] = 0.0
-        for run in runs:
-            curve = run.history["val_loss"]
-            earlier = curve[min(2 * len(curve) // 3, len(curve) - 2)]
-            moves[name] = max(moves[name], abs(curve[-1] / earlier - 1))
-    return moves
 
 
 def coverage_by_year(errors: dict[int, pd.Series], limits: dict[int, pd.DataFrame]) -> pd.DataFrame:
@@ -819,39 +716,3 @@ def plot_folds(folds: list[Fold]) -> plt.Axes:
     ax.invert_yaxis()
     legend_below(ax)
     return ax
-
-
-def plot_skills(rows: dict[int, list[dict]], colours: dict[str, tuple]) -> None:
-    """Skill of all models with its interval, one picture a horizon; ``rows`` by horizon are those
-    of ``volatility_scores``."""
-    axes = plt.subplots(1, len(rows), figsize=(12, 3.4), squeeze=False)[1][0]
-    for ax, (horizon, of_horizon) in zip(axes, rows.items()):
-        plot_scoreboard(of_horizon, "rmse_skill", ax, colours)
-        ax.axvline(0, color="black", lw=0.8)
-        ax.set(title=f"Days ahead: {horizon}", xlabel="skill over HAR with returns")
-        if ax is not axes[0]:
-            ax.set_yticklabels([])
-    plt.tight_layout()
-
-
-def plot_saved_losses(
-    forecasts: dict[int, dict[str, pd.DataFrame]],
-    targets: dict[int, pd.Series],
-    models: list[str],
-    over: str,
-    colours: dict[str, tuple],
-) -> None:
-    """Squared error that ``models`` save over the model ``over``, summed over the years, one
-    picture a horizon."""
-    axes = plt.subplots(1, len(forecasts), figsize=(12, 3.4), squeeze=False)[1][0]
-    for ax, horizon in zip(axes, forecasts):
-        squared = losses(forecasts[horizon], targets[horizon], "squared")
-        for name in models:
-            ax.plot((squared[over] - squared[name]).cumsum(), color=colours[name], label=name)
-        ax.axhline(0, color="black", lw=0.8)
-        ax.set(title=f"Days ahead: {horizon}")
-        ax.xaxis.set_major_formatter(DateFormatter("%Y"))
-        ax.xaxis.set_major_locator(YearLocator(4))
-    axes[0].set(ylabel="squared error saved, sum")
-    legend_below(axes[len(axes) // 2])
-    plt.tight_layout()

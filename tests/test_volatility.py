@@ -50,7 +50,7 @@ def test_folds_refuse_what_cannot_be_split():
 
 def test_start_inside(capsys):
     assert vol.start_inside(DAYS, "2007-01-01") == pd.Timestamp("2007-01-01")
-    assert "test years from 2007-01-01 (as given)" in capsys.readouterr().out
+    assert not capsys.readouterr().out
     assert vol.start_inside(DAYS, "2001-01-01") == DAYS[1560]
     assert "2001-01-01 does not fit: the last four tenths" in capsys.readouterr().out
     for parameter in (2007, "2007", 20070101, pd.Timestamp("2007-01-01")):  # as papermill passes
@@ -195,31 +195,6 @@ def test_intervals_of_the_scores_cover_what_they_say(overlap):
     means = samples[:400] @ np.array(weights).T / samples.shape[1]
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
     assert np.mean((low <= truth) & (truth <= high)) < 0.93
-
-
-def managed_positions(runs, days, seed):
-    """Daily returns (runs, days) of a market whose volatility remembers, and of a position that
-    aims at a constant volatility with a noisy forecast, after costs."""
-    draws = np.random.default_rng(seed)
-    log_true = np.zeros((runs, days))
-    for day in range(1, days):
-        log_true[:, day] = 0.97 * log_true[:, day - 1] + 0.15 * draws.normal(size=runs)
-    market = 0.0003 + 0.01 * np.exp(log_true) * draws.standard_t(5, size=log_true.shape)
-    weight = np.exp(-log_true - 0.3 * draws.normal(size=log_true.shape)).clip(max=2)
-    traded = np.abs(np.diff(weight, axis=1, prepend=weight[:, :1]))
-    return weight * market - 0.0002 * traded, market
-
-
-def test_the_interval_of_a_difference_of_sharpe_ratios_covers_what_it_says():
-    long = [managed_positions(1, 200_000, seed) for seed in range(100, 105)]
-    position, market = (np.concatenate([pair[side][0] for pair in long]) for side in (0, 1))
-    truth = vol.sharpe(position) - vol.sharpe(market)
-    covered = []
-    for position, market in zip(*managed_positions(1000, 3000, seed=0)):
-        without = vol.differences_without(position, market)
-        low, high = jackknife_interval(vol.sharpe(position) - vol.sharpe(market), without)
-        covered.append(low <= truth <= high)
-    assert np.mean(covered) >= 0.93
 
 
 def test_the_jackknife_of_a_mean_is_the_t_interval_of_the_groups():
