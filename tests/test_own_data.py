@@ -538,7 +538,7 @@ def test_a_list_comes_back_from_its_text(values):
         assert utils.as_list(text) == values
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.floats(0.01, 1e6), min_size=12, max_size=12),
     st.lists(st.integers(0, 11), max_size=9),
