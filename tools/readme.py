@@ -32,7 +32,7 @@ HEADLINES = {
     "01": ("volatility_1_days_ahead", "rmse", "ridge + GRU", "HAR with returns"),
     "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
     "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
-    "05": ("production_1_to_3_months", "mae_less_var", "global GRU", "ridge"),
+    "05": ("production_1_to_3_months", "mae_less_var", "encoder–decoder", "ridge"),
     "06": ("review_sentiment", "auc", "network", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "taught", "TF-IDF"),
     "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
