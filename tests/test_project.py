@@ -110,10 +110,9 @@ def test_every_notebook_is_in_the_readme():
 )
 def test_score_files_follow_the_agreement(path):
     result = json.loads(path.read_text(encoding="utf-8"))
-    assert (
-        set(result) == {"notebook", "source", "seconds", "peak_mb", "scores"}
-        and result["notebook"] == path.stem
-    )
+    always = {"notebook", "source", "seconds", "peak_mb", "scores"}
+    assert set(result) - {"figures"} == always, "figures: counts for a picture, as of 08"
+    assert result["notebook"] == path.stem
     assert ("(local)" in result["source"]) == (path.parent.name == "full")
     for row in result["scores"]:
         assert set(row) == {"task", "model", "metric", "value", "low", "high", "n"}
