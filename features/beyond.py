@@ -29,7 +29,7 @@ def linear_recurrence(keep: object, add: object, way: str = "scan") -> object:
     if way not in WAYS:
         raise ValueError(f"way must be one of {WAYS}, given {way!r}")
     if way == "keras":
-        return ops.associative_scan(join, (keep, add), axis=1)[1]
+        return ops.associative_scan(combine, (keep, add), axis=1)[1]
     if way == "loop":
         states = [add[:, 0]]
         for step in range(1, steps):
@@ -38,7 +38,7 @@ def linear_recurrence(keep: object, add: object, way: str = "scan") -> object:
     return _by_halves(keep, add)
 
 
-def join(first: tuple, second: tuple) -> tuple:
+def combine(first: tuple, second: tuple) -> tuple:
     """Two steps (keep, add) of a linear recurrence in one: what is done first comes first."""
     return second[0] * first[0], second[0] * first[1] + second[1]
 
@@ -54,7 +54,7 @@ def _by_halves(keep, add):
     keep, add = ops.reshape(keep, shape), ops.reshape(add, shape)
     first = keep[..., :units], add[..., :units]
     second = keep[..., units:], add[..., units:]
-    later = _by_halves(*join(first, second))
+    later = _by_halves(*combine(first, second))
     before = ops.pad(later[:, :-1], ((0, 0), (1, 0), (0, 0)))
     earlier = first[0] * before + first[1]
     return ops.reshape(ops.concatenate([earlier, later], axis=-1), (-1, steps, units))

@@ -21,7 +21,7 @@ def smallest_effect(standard_error: float, power: float = 0.8, level: float = 0.
     return (norm.ppf(1 - level / 2) + norm.ppf(power)) * standard_error
 
 
-def qlike(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def qlike_of_logs(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """QLIKE loss of forecasts of the log volatility, all (samples,): zero if right, dearer if too
     low.
 
@@ -58,7 +58,7 @@ def volatility_rows(
 
     interval = bootstrap_interval(share_explained, *(sums[name].to_numpy() for name in sums))
     rows = [score_row(task, model, "r2", r2(actual, predicted), interval, len(actual))]
-    return [*rows, mean_row(task, model, "qlike", qlike(actual, predicted), dates)]
+    return [*rows, mean_row(task, model, "qlike", qlike_of_logs(actual, predicted), dates)]
 
 
 def mean_row(task: str, model: str, metric: str, values: np.ndarray, dates: np.ndarray) -> dict:
@@ -143,9 +143,9 @@ def volatility_table(
     samples.
     """
     true, weeks, rows = actual[part], dates[part], {}
-    others = (true - forecasts[rival][part]) ** 2, qlike(true, forecasts[rival][part])
+    others = (true - forecasts[rival][part]) ** 2, qlike_of_logs(true, forecasts[rival][part])
     for name, forecast in forecasts.items():
-        losses = (true - forecast[part]) ** 2, qlike(true, forecast[part])
+        losses = (true - forecast[part]) ** 2, qlike_of_logs(true, forecast[part])
         t = [np.nan, np.nan]
         if name != rival:
             t = [paired_by_week(*pair, weeks)[1] for pair in zip(losses, others)]

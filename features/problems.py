@@ -253,7 +253,7 @@ def bag_of_words(X: np.ndarray, words: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((counts, (rows, X[rows, steps])), shape=(len(X), words))
 
 
-def side_by_side(X: np.ndarray) -> np.ndarray:
+def flat_windows(X: np.ndarray) -> np.ndarray:
     """All steps and features of a sequence as one row: (samples, steps · features)."""
     return X.reshape(len(X), -1)
 
@@ -267,19 +267,19 @@ def fit_linear(problem: Problem) -> Forecaster:
     (X, y), began = problem.part("train"), time.perf_counter()
     if not problem.is_class:
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 11)))
-        model.fit(side_by_side(X), y)
+        model.fit(flat_windows(X), y)
         size = X[0].size + 1
         return Forecaster(
             "linear",
             problem,
-            lambda rows: model.predict(side_by_side(rows)),
+            lambda rows: model.predict(flat_windows(rows)),
             size,
             time.perf_counter() - began,
         )
     weights = TfidfTransformer(sublinear_tf=True) if problem.words else StandardScaler()
 
     def inputs(rows):
-        return bag_of_words(rows, problem.words) if problem.words else side_by_side(rows)
+        return bag_of_words(rows, problem.words) if problem.words else flat_windows(rows)
 
     strengths = (0.3, 3, 30) if problem.words else (1e-6, 1e-4, 1e-2)
     scaled, held_out = weights.fit_transform(inputs(X)), problem.part("validation")
@@ -315,7 +315,7 @@ def fit_trees(problem: Problem, rounds: int = 100) -> Forecaster:
 
     def inputs(rows):
         if not problem.words:
-            return side_by_side(rows)
+            return flat_windows(rows)
         return bag_of_words(rows, problem.words)[:, UNKNOWN + 1 : TREE_WORDS].toarray()
 
     def predict(rows):

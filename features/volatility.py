@@ -442,7 +442,7 @@ def judgement(
     """
     squared, risk = losses(forecasts, target, "squared"), losses(forecasts, target, "qlike")
     actual = target[squared.index].to_numpy()
-    sets = [confidence_set(squared), confidence_set(risk)]
+    sets = [confidence_set_of_days(squared), confidence_set_of_days(risk)]
     lines = {}
     for name, frame in forecasts.items():
         predicted = frame["log"][squared.index].to_numpy()
@@ -581,7 +581,7 @@ def mincer_zarnowitz(actual: np.ndarray, predicted: np.ndarray) -> tuple[float, 
     return float(intercept), float(slope)
 
 
-def confidence_set(losses: pd.DataFrame, size: float = 0.1, seed: int = 0) -> pd.Series:
+def confidence_set_of_days(losses: pd.DataFrame, size: float = 0.1, seed: int = 0) -> pd.Series:
     """p value of each model in the model confidence set (Hansen, Lunde and Nason 2011), best first.
 
     As ``scores.confidence_set``, with blocks of the cube root of the days, at least 22.

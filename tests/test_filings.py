@@ -42,7 +42,7 @@ from features.filings import (
     fit,
     load_sequences,
     split_tokens,
-    tokenize,
+    tokenize_corpus,
     words_of_part,
 )
 from features.filings import phrases as phrases_step
@@ -210,7 +210,7 @@ def corpus_file(path, texts, first="2010-01-04", gap="7D"):
 
 
 def whole_chain(path, folder, client, end=END, part_bytes=20_000, settings=Settings(min_count=5)):
-    corpus = tokenize(path, client, settings, folder, part_bytes)
+    corpus = tokenize_corpus(path, client, settings, folder, part_bytes)
     model = fit(corpus, end, client)
     encode(corpus, model, client, source=BUNDLED)
     return corpus, model, load_sequences(end, folder)
@@ -254,7 +254,7 @@ def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path,
 
 def test_no_word_is_lost_without_being_counted(tmp_path, client):
     path = corpus_file(tmp_path / "in.parquet", [*TROUBLE.values(), *plain_texts(6)])
-    corpus = tokenize(path, client, folder=tmp_path)
+    corpus = tokenize_corpus(path, client, folder=tmp_path)
     table = pd.concat(pd.read_parquet(corpus.folder / part["file"]) for part in corpus.parts)
     assert (
         table["tokens"].str.len() + table["words_in_tables"] + table["words_in_short"]
@@ -266,7 +266,7 @@ def test_no_word_is_lost_without_being_counted(tmp_path, client):
 def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, client):
     lengths = [4, 5, 50, 51, 101, 149]
     text = " ".join(" ".join(["word"] * length).capitalize() + "." for length in lengths)
-    corpus = tokenize(corpus_file(tmp_path / "in.parquet", [text]), client, folder=tmp_path)
+    corpus = tokenize_corpus(corpus_file(tmp_path / "in.parquet", [text]), client, folder=tmp_path)
     table = pd.read_parquet(corpus.folder / corpus.parts[0]["file"])
     assert table["lengths"][0].tolist() == [5, 50, 26, 25, 34, 34, 33, 50, 50, 49]
     assert table["words_in_short"][0] == 4 and table["sentences_cut"][0] == 3
@@ -415,7 +415,7 @@ def test_a_part_that_fails_while_it_is_written_leaves_no_file(
 
     monkeypatch.setattr(common.pq, "write_table", write_half)
     with pytest.raises(OSError, match="disk full"):
-        tokenize(prepared[0], client, folder=tmp_path)
+        tokenize_corpus(prepared[0], client, folder=tmp_path)
     assert not list((tmp_path / "tokens").glob("*.parquet"))
 
 
@@ -463,12 +463,12 @@ def test_a_cluster_is_used_by_its_address(tmp_path, client):
     ) as cluster:
         with dask_client(cluster.scheduler_address) as remote:
             assert remote.scheduler.address == cluster.scheduler_address
-            there = tokenize(path, remote, folder=tmp_path / "there", part_bytes=20_000)
+            there = tokenize_corpus(path, remote, folder=tmp_path / "there", part_bytes=20_000)
             busy = remote.run(lambda dask_worker: dask_worker.state.executed_count)
     assert list(busy.values()) == [len(there.parts)]
     assert (
         there.totals()
-        == tokenize(path, client, folder=tmp_path / "here", part_bytes=20_000).totals()
+        == tokenize_corpus(path, client, folder=tmp_path / "here", part_bytes=20_000).totals()
     )
 
 
@@ -481,7 +481,7 @@ def test_missing_or_damaged_input_names_the_command(tmp_path, client):
     (tmp_path / "in.parquet").write_bytes(b"no parquet")
     for path in (tmp_path / "in.parquet", tmp_path / "absent.parquet"):
         with pytest.raises(DataError, match="data download filings"):
-            tokenize(path, client, folder=tmp_path)
+            tokenize_corpus(path, client, folder=tmp_path)
     with pytest.raises(DataError, match="make notebooks NB=08"):
         load_sequences(END, tmp_path)
 
@@ -533,7 +533,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from dask.distributed import Client
-from features.filings import Settings, tokenize, tokens
+from features.filings import Settings, tokenize_corpus, tokens
 real, folder = tokens.write, Path(sys.argv[2])
 def write(table, path):
     if len(list((folder / "tokens").glob("*.parquet"))) == 3:
@@ -542,7 +542,7 @@ def write(table, path):
     real(table, path)
 tokens.write = write
 client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-tokenize(sys.argv[1], client, Settings(min_count=5), folder, 20_000)
+tokenize_corpus(sys.argv[1], client, Settings(min_count=5), folder, 20_000)
 """
 
 
@@ -574,14 +574,18 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
 def test_a_changed_section_setting_or_rule_makes_new_parts(prepared, tmp_path, client, monkeypatch):
     path, folder, corpus, model, frame = prepared
     settings = Settings(min_count=5)
-    assert tokenize(path, client, settings, folder, 20_000).written == 0
+    assert tokenize_corpus(path, client, settings, folder, 20_000).written == 0
     table = pd.read_parquet(path)
     table.loc[len(table) - 1, "text"] += " One more sentence is here."
     table.to_parquet(tmp_path / "in.parquet", index=False)
-    assert tokenize(tmp_path / "in.parquet", client, settings, folder, 20_000).written == 1
-    assert tokenize(path, client, Settings(longest=20), folder, 20_000).written == len(corpus.parts)
+    assert tokenize_corpus(tmp_path / "in.parquet", client, settings, folder, 20_000).written == 1
+    assert tokenize_corpus(path, client, Settings(longest=20), folder, 20_000).written == len(
+        corpus.parts
+    )
     monkeypatch.setattr(tokens_step, "CODE", "the file with another rule")
-    assert tokenize(path, client, settings, tmp_path / "other", 20_000).written == len(corpus.parts)
+    assert tokenize_corpus(path, client, settings, tmp_path / "other", 20_000).written == len(
+        corpus.parts
+    )
     names = {path.name for path in (tmp_path / "other" / "tokens").iterdir()}
     assert not names & {part["file"] for part in corpus.parts}
 
@@ -589,9 +593,9 @@ def test_a_changed_section_setting_or_rule_makes_new_parts(prepared, tmp_path, c
 MEMORY = """
 import resource, sys
 from dask.distributed import Client
-from features.filings import encode, fit, tokenize
+from features.filings import encode, fit, tokenize_corpus
 client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-corpus = tokenize(sys.argv[1], client, folder=sys.argv[2], part_bytes=500_000)
+corpus = tokenize_corpus(sys.argv[1], client, folder=sys.argv[2], part_bytes=500_000)
 encode(corpus, fit(corpus, "2030-01-01", client), client)
 print(corpus.totals()["megabytes"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

@@ -28,9 +28,11 @@ def test_the_smallest_effect_is_found_four_times_out_of_five():
 
 
 def test_qlike_by_hand_and_least_where_right():
-    assert panel_scores.qlike(np.log(0.02), np.log(0.01)) == pytest.approx(4 - np.log(4) - 1)
-    assert panel_scores.qlike(0.3, 0.3) == 0
-    too_low, too_high = panel_scores.qlike(0.0, np.array([-0.5, 0.5]))
+    assert panel_scores.qlike_of_logs(np.log(0.02), np.log(0.01)) == pytest.approx(
+        4 - np.log(4) - 1
+    )
+    assert panel_scores.qlike_of_logs(0.3, 0.3) == 0
+    too_low, too_high = panel_scores.qlike_of_logs(0.0, np.array([-0.5, 0.5]))
     assert too_low > too_high > 0
 
 
@@ -40,7 +42,7 @@ def test_rows_equal_the_plain_scores():
     by_metric = {row["metric"]: row for row in rows}
     assert by_metric["r2"]["value"] == pytest.approx(scores.r2(actual, predicted))
     assert by_metric["qlike"]["value"] == pytest.approx(
-        panel_scores.qlike(actual, predicted).mean()
+        panel_scores.qlike_of_logs(actual, predicted).mean()
     )
     for row in rows:
         assert row["low"] < row["value"] < row["high"]

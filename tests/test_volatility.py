@@ -143,7 +143,7 @@ def test_confidence_set_keeps_the_best_and_drops_the_worst():
         losses = pd.DataFrame({"best": common + 0.1 * rng.normal(size=1000)})
         losses["as good"] = common + 0.1 * rng.normal(size=1000)
         losses["worse"] = common + 0.1 + 0.1 * rng.normal(size=1000)
-        kept.append(vol.confidence_set(losses)[losses.columns] > 0.1)
+        kept.append(vol.confidence_set_of_days(losses)[losses.columns] > 0.1)
     assert np.mean(kept, axis=0)[:2].mean() > 0.8
     assert not np.any(kept, axis=0)[2]
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 
 from data.filings import filings_file
-from features.filings import dask_client, encode, fit, split_tokens, tokenize
+from features.filings import dask_client, encode, fit, split_tokens, tokenize_corpus
 from features.filings.common import COLUMNS
 
 SHARES = (0.25, 0.5, 1, 2)  # of the corpus; 2: every filing twice
@@ -51,7 +51,7 @@ def measure(path, folder):
     """The chain in this process and its workers: one line."""
     with dask_client() as client:
         times = [time.perf_counter()]
-        corpus = tokenize(path, client, folder=folder)
+        corpus = tokenize_corpus(path, client, folder=folder)
         times.append(time.perf_counter())
         model = fit(corpus, TRAINING_END, client)
         times.append(time.perf_counter())

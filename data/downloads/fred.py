@@ -13,12 +13,12 @@ from data.downloads.patience import DownloadError, explain, patiently, progress,
 from data.files import whole_file
 
 
-class Session(requests.Session):
+class FredSession(requests.Session):
     """A session that is patient, and whose final failure pandas-datareader passes on as it is."""
 
     def request(self, *arguments, **options):
         def once():
-            response = super(Session, self).request(*arguments, **options)
+            response = super(FredSession, self).request(*arguments, **options)
             response.raise_for_status()
             return response
 
@@ -51,7 +51,7 @@ def fetch(series):
     NaN on holidays.
     """
     reader = Reader(
-        series, start="1900-01-01", retry_count=0, timeout=patience.TIMEOUT, session=Session()
+        series, start="1900-01-01", retry_count=0, timeout=patience.TIMEOUT, session=FredSession()
     )
     frame = reader.read().rename_axis("observation_date")
     index = frame.index

@@ -28,7 +28,7 @@ KEY = {"symbol": "str", "date": "datetime64[us]"}
 A_DAY = 24 * 3600  # seconds for which a ticker that arrived in a failed run is used
 
 
-class Session(curl_cffi.requests.Session):
+class YahooSession(curl_cffi.requests.Session):
     """yfinance's own kind of session, patient with prices and strict about them; cookies are left
     to yfinance.
     """
@@ -38,7 +38,7 @@ class Session(curl_cffi.requests.Session):
             return super().request(method, url, *arguments, **options)
 
         def once():
-            response = super(Session, self).request(method, url, *arguments, **options)
+            response = super(YahooSession, self).request(method, url, *arguments, **options)
             if response.content.startswith(b'{"chart":{"result":null'):
                 error = response.json()["chart"]["error"]
                 if error["code"] in (
@@ -76,7 +76,7 @@ def prices(folder, partial, tickers=TICKERS, start=START):
     parts = partial / start
     parts.mkdir(exist_ok=True)
     yfinance.config.debug.hide_exceptions = False
-    with Session(impersonate="chrome") as session, warnings.catch_warnings():
+    with YahooSession(impersonate="chrome") as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # yfinance is not ready for pandas 4
 
         def fetch(ticker):

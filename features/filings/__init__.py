@@ -4,10 +4,10 @@ parallel, resumable.
 Three steps, each of which goes through the corpus in parts of a few megabytes on a Dask client:
 
     client = dask_client()
-    corpus = tokenize(path, client)            # cleaning, sentences: written once, independent of
-    any date model = fit(corpus, "2014-01-01", client)  # phrases and vocabulary, from filings
-    before that date only manifest = encode(corpus, model, client)   # sequences: written once, read
-    with load_sequences("2014-01-01")
+    corpus = tokenize_corpus(path, client)  # cleaning and sentences, for any date
+    model = fit(corpus, "2014-01-01", client)  # phrases and vocabulary, from filings before
+    manifest = encode(corpus, model, client)  # integer sequences
+    data = load_sequences("2014-01-01")
 
 No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of
 word pairs up to a fixed limit. A part is a Parquet file named by a hash of its content, the
@@ -19,7 +19,7 @@ from features.filings.cleaning import clean, split_tokens
 from features.filings.common import Corpus, Model, Settings, dask_client, words_of_part
 from features.filings.phrases import fit
 from features.filings.sequences import encode, load_sequences, read_manifest
-from features.filings.tokens import tokenize
+from features.filings.tokens import tokenize_corpus
 
 __all__ = [
     "Corpus",
@@ -32,6 +32,6 @@ __all__ = [
     "load_sequences",
     "read_manifest",
     "split_tokens",
-    "tokenize",
+    "tokenize_corpus",
     "words_of_part",
 ]

@@ -87,7 +87,7 @@ def _sentences(texts, settings):
     return words, ids[keep], lengths, row[keep][begins], counts
 
 
-def tokenize(
+def tokenize_corpus(
     path, client, settings=Settings(), folder=FOLDER, part_bytes=PART_BYTES, progress=None
 ):
     """Clean and split the column ``text`` of a Parquet file of filing sections; returns a Corpus.
