@@ -9,9 +9,9 @@ COLUMNS = ["ticker", "cik", "form", "date_filed", "item", "text"]
 EFFECT = (
     0.02  # excess return over the week of the planted effect, per standard deviation of the tone
 )
-NEWS = 0.4  # sentences that carry the tone, for each of the boilerplate
+NEWS = 0.6  # sentences that carry the tone, for each of the boilerplate
 RISK_EFFECT = 0.25  # log volatility of the year after, per standard deviation of the risk
-RISK_NEWS = 0.25  # sentences that carry the risk, for each of the boilerplate
+RISK_NEWS = 0.5  # sentences that carry the risk, for each of the boilerplate
 LASTING = 0.8  # correlation of a company's risk with that of the year before
 KEPT = 0.9  # share of the boilerplate that a company repeats the year after
 GOOD = "improved resolved strengthened diversified stable renewed recovered favorable".split()
