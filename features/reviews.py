@@ -14,6 +14,7 @@ from features.words import UNKNOWN, Vocabulary
 
 NEVER = -1  # position of a word or pair that was not counted
 LEAST = 2  # reviews that must have a word or a pair
+AT_ONCE = 2_000  # texts that are looked up together: more would fill the memory
 
 
 class WordsAndPairs:
@@ -58,6 +59,13 @@ class WordsAndPairs:
 
         ``NEVER`` where there is none; a text without words is one word never counted.
         """
+        found = []
+        for first in range(0, len(tokens), AT_ONCE):
+            found += self._positions(tokens[first : first + AT_ONCE])
+        return found
+
+    def _positions(self, tokens):
+        """``positions`` of a few texts."""
         numbers, texts = self._numbers(tokens)
         positions = np.full((len(numbers), 2), NEVER, dtype="int32")
         positions[:, 0] = self._of_word[numbers]
@@ -67,7 +75,7 @@ class WordsAndPairs:
             found = (self._codes[place] == codes) & (texts[1:] == texts[:-1])
             positions[1:, 1][found] = self._of_pair[place[found]]
         ends = np.cumsum(np.bincount(texts, minlength=len(tokens)))
-        return np.split(positions, ends[:-1]) if tokens else []
+        return np.split(positions, ends[:-1])
 
     def counts(self, positions: list[np.ndarray]) -> sparse.csr_matrix:
         """How often a text has a word or pair, from ``positions``: (texts, names), float32."""
