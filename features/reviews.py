@@ -1,12 +1,11 @@
 """Words and pairs of reviews: how much more often praise has them, and linear models of them."""
 
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from gensim.models import Word2Vec
 from scipy import sparse
-from scipy.optimize import minimize
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
@@ -15,6 +14,11 @@ from features.words import UNKNOWN, Vocabulary
 NEVER = -1  # position of a word or pair that was not counted
 LEAST = 2  # reviews that must have a word or a pair
 AT_ONCE = 2_000  # texts that are looked up together: more would fill the memory
+
+
+def words_and_pairs(tokens: list[str]) -> list[str]:
+    """What a bag of words counts in a review: its words, and each word with the one before."""
+    return [*tokens, *map(" ".join, pairwise(tokens))]
 
 
 class WordsAndPairs:
@@ -162,6 +166,12 @@ class LogCountRatios:
         """
         return [self._values[places] for places in self.names.positions(tokens)]
 
+    def channels_without(
+        self, tokens: list[list[str]], labels: np.ndarray, films: np.ndarray, strength: float = 1.0
+    ) -> list[np.ndarray]:
+        """``channels_without_film`` of lists of words that were not counted before."""
+        return channels_without_film(tokens, labels, films, strength)
+
     def weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         """The ratio of each word and pair that a text has, however often: as ``counts``."""
         ratios = counts.copy()
@@ -170,19 +180,19 @@ class LogCountRatios:
 
 
 def fit_log_count_ratios(
-    texts: CountedTexts, labels: np.ndarray, strength: float = 1.0
+    texts: CountedTexts | list[list[str]], labels: np.ndarray, strength: float = 1.0
 ) -> LogCountRatios:
-    """The ratios of the words and pairs of counted training reviews.
+    """The ratios of the words and pairs of training reviews.
 
     Args:
-        texts: the training reviews.
+        texts: the training reviews, counted or as lists of words, which are counted here.
         labels: (reviews,), 1 positive and 0 negative, or the probability of praise between them.
         strength: what is added to both counts; large values draw the ratios of rare words to zero.
 
     Raises:
         ValueError: labels of one kind, or another number of labels than of reviews.
     """
-    labels = np.asarray(labels, dtype=float)
+    texts, labels = _counted(texts), np.asarray(labels, dtype=float)
     if len(texts) != len(labels) or not 0 < labels.mean() < 1 or np.ptp(labels) > 1:
         raise ValueError(
             f"needs reviews of both labels, given {len(texts)} with {len(labels)} labels, "
@@ -195,7 +205,10 @@ def fit_log_count_ratios(
 
 
 def channels_without_film(
-    texts: CountedTexts, labels: np.ndarray, films: np.ndarray, strength: float = 1.0
+    texts: CountedTexts | list[list[str]],
+    labels: np.ndarray,
+    films: np.ndarray,
+    strength: float = 1.0,
 ) -> list[np.ndarray]:
     """The channels of the training reviews themselves, from the reviews of *other* films.
 
@@ -204,7 +217,7 @@ def channels_without_film(
     actors. ``films``, (reviews,), has the film of each; the other arguments are those of
     ``fit_log_count_ratios``. Result as ``LogCountRatios.channels``.
     """
-    labels, films = np.asarray(labels, dtype=float), np.asarray(films)
+    texts, labels, films = _counted(texts), np.asarray(labels, dtype=float), np.asarray(films)
     has = _has(texts.counts)
     positive, negative = has.T @ labels, has.T @ (1 - labels)
     values = np.zeros(has.shape[1] + 1, dtype="float32")  # the last is that of NEVER
@@ -225,6 +238,10 @@ def channels_without_film(
         for row in rows:
             channels[row] = values[texts.positions[row]]
     return channels
+
+
+def _counted(texts):
+    return texts if isinstance(texts, CountedTexts) else CountedTexts(texts)
 
 
 def _has(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -348,26 +365,13 @@ def fit_soft(
 
     A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
     """
-    features, labels = sparse.csr_matrix(features), np.asarray(labels, dtype=float)
-    texts, words = features.shape
-    transposed = features.T.tocsr()
-
-    def loss(weights):
-        """Cross-entropy and penalty per text, and their gradient."""
-        logits = features @ weights[:words] + weights[words]
-        entropy = np.logaddexp(0, logits) - labels * logits
-        wrong = 1 / (1 + np.exp(-logits)) - labels
-        slope = transposed @ wrong + weights[:words] / C
-        penalty = weights[:words] @ weights[:words] / (2 * C)
-        gradient = np.append(slope, wrong.sum())
-        return (entropy.sum() + penalty) / texts, gradient / texts
-
-    options = {"maxiter": 200, "gtol": 1e-4}
-    found = minimize(loss, np.zeros(words + 1), jac=True, method="L-BFGS-B", options=options)
-    regression = LogisticRegression(C=C)
-    regression.classes_ = np.array([0, 1])
-    regression.coef_, regression.intercept_ = found.x[None, :words], found.x[words:]
-    return regression
+    features = sparse.csr_matrix(features)
+    both = sparse.vstack([features, features]).tocsr()
+    target = np.repeat([1, 0], features.shape[0])
+    weights = np.concatenate([labels, 1 - np.asarray(labels)])
+    used = np.flatnonzero(weights > 0)
+    regression = LogisticRegression(C=C, max_iter=200)
+    return regression.fit(both[used], target[used], sample_weight=weights[used])
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:

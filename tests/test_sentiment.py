@@ -64,7 +64,8 @@ def test_nothing_learned_before_the_model_has_seen_validation_or_test(
         word for text in rows[rows["split"] == "train"]["text"] for word in tokenize(text)
     )
     assert names["vocabulary"].counts == expected
-    learned = set(names["vocabulary"].words) | set(names["counted"].names.names)
+    counted = names["counted"].names.names if number == "06" else names["counter"].vocabulary_
+    learned = set(names["vocabulary"].words) | set(counted)
     assert "film" in learned and "the film" in learned
     assert not [words for words in learned if "seenvalidation" in words or "seentest" in words]
 
@@ -177,12 +178,10 @@ def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretr
 
 def test_only_given_vectors_are_left_out_of_training(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
-    for variant in ("scratch", "frozen", "fine-tuned", "GloVe and learned", "taught"):
+    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
         model = pretrained["build_network"](variant, matrix)
         embedding = next(
-            layer
-            for layer in model.layers
-            if isinstance(layer, keras.layers.Embedding) and layer.output_dim == 4
+            layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)
         )
         trained = any(variable is embedding.embeddings for variable in model.trainable_variables)
         assert trained == (variant in ("scratch", "fine-tuned"))
@@ -193,7 +192,7 @@ def test_only_the_taught_network_sees_the_channels(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     words = [np.array([2, 3, 4], dtype="int32")]
     channels = [np.ones((3, 2), dtype="float32")], [np.zeros((3, 2), dtype="float32")]
-    for variant in ("scratch", "frozen", "fine-tuned", "GloVe and learned", "taught"):
+    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
         model = pretrained["build_network"](variant, matrix)
         first, second = (predict_reviews(model, words, values, LENGTHS) for values in channels)
         assert (abs(first[0] - second[0]) > 1e-5) == (variant == "taught")
