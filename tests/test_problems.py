@@ -198,7 +198,7 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy") / "repository"
     kept = shutil.ignore_patterns(".*", "__pycache__", "build", "local", "lab")
     shutil.copytree(ROOT, folder, ignore=kept)
-    (folder / "my_module.py").write_text(MY_MODULE)
+    (folder / "my_module.py").write_text(MY_MODULE, encoding="utf-8")
     return folder
 
 
