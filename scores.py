@@ -402,14 +402,17 @@ def save_scores(
 
 def kept_scores(kind: str, notebook: str) -> list[dict]:
     """The rows of ``results/<kind>/<notebook>.json`` ("bundled" or "full"); none without a file."""
-    path = ROOT / "results" / kind / f"{notebook}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["scores"] if path.is_file() else []
+    return _kept_result(kind, notebook).get("scores", [])
 
 
 def kept_figures(kind: str, notebook: str) -> dict[str, list]:
     """The ``figures`` of ``results/<kind>/<notebook>.json``; none without a file."""
+    return _kept_result(kind, notebook).get("figures", {})
+
+
+def _kept_result(kind, notebook):
     path = ROOT / "results" / kind / f"{notebook}.json"
-    return json.loads(path.read_text(encoding="utf-8")).get("figures", {}) if path.is_file() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def score_text(row: dict) -> str:

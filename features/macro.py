@@ -623,7 +623,7 @@ def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 
     for month in range(months):
         error = np.sqrt(square) * residuals[rows[month]]
         path[:, month] = mean + error
-        square = MEMORY * square + (1 - MEMORY) * error**2
+        square = _one_month_on(square, error)
         if month + 1 < months:
             state, mean = forecaster.advance(state, path[:, month])
     return path.reshape(len(past), paths, months, -1)
@@ -637,8 +637,13 @@ def mean_squares(errors: np.ndarray, usual: np.ndarray) -> np.ndarray:
     square = usual
     for month, error in enumerate(errors):
         squares[month] = square
-        square = MEMORY * square + (1 - MEMORY) * error**2
+        square = _one_month_on(square, error)
     return squares
+
+
+def _one_month_on(square, error):
+    """A mean of squares, one more error in it."""
+    return MEMORY * square + (1 - MEMORY) * error**2
 
 
 def _latest_square(forecaster, past, usual):
@@ -650,7 +655,7 @@ def _latest_square(forecaster, past, usual):
     state, mean = forecaster.start(past[:, :half])
     for month in range(half, past.shape[1]):
         value = past[:, month]
-        square = MEMORY * square + (1 - MEMORY) * (value - mean) ** 2
+        square = _one_month_on(square, value - mean)
         state, mean = forecaster.advance(state, value)
     return square
 
