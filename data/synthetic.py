@@ -145,10 +145,10 @@ def synthetic_filings(
 
     Form follows real sections: sentences from a few words to more than 50, common and rare words,
     lines of business that few companies share ("ore-handling"), names that only one company uses,
-    headings, bullets, figures, and a small table. Lengths are log-normal, about 1,700 words at the
-    median, a quarter of a real section. Terms of two and three words ("interest rates",
-    "intellectual property rights") are there for phrase detection; some come up in late years only,
-    as such terms do.
+    headings, bullets, figures, and a small table. Lengths are log-normal, about 2,100 words at the
+    median, a little more than a quarter of a real section. Terms of two and three words ("interest
+    rates", "intellectual property rights") are there for phrase detection; some come up in late
+    years only, as such terms do.
     """
     filings, tones, risks = _texts(companies, years, seed)
     tickers = sorted(filings["ticker"].unique())
