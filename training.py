@@ -77,25 +77,6 @@ class Trainer:
         return self.model
 
 
-def fit_over_seeds(
-    build: Callable[[], keras.Model],
-    fit: Callable[[keras.Model, int], object],
-    seeds: Iterable[int],
-) -> tuple[keras.Model, list, list]:
-    """Train one model anew from each seed.
-
-    ``build()`` returns a compiled Keras model; ``fit(model, seed)`` trains it and returns what to
-    keep, such as the History. Returns the model, and lists over seeds of its trained weights and of
-    what ``fit`` returned.
-    """
-    trainer = Trainer(build)
-    weights, kept = [], []
-    for seed in seeds:
-        kept.append(fit(trainer.start(seed), seed))
-        weights.append(trainer.model.get_weights())
-    return trainer.model, weights, kept
-
-
 def epochs_for(steps: int, samples: int, batch_size: int) -> tuple[int, int]:
     """(epochs, gradient steps) in whole passes over ``samples``, about as many as ``steps``."""
     each = -(-samples // batch_size)

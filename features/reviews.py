@@ -1,7 +1,7 @@
 """Words and pairs of reviews: how much more often praise has them, and linear models of them."""
 
 from collections.abc import Iterable
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 from gensim.models import Word2Vec
@@ -14,11 +14,6 @@ from features.words import UNKNOWN, Vocabulary
 NEVER = -1  # position of a word or pair that was not counted
 LEAST = 2  # reviews that must have a word or a pair
 AT_ONCE = 2_000  # texts that are looked up together: more would fill the memory
-
-
-def words_and_pairs(tokens: list[str]) -> list[str]:
-    """What a bag of words counts in a review: its words, and each word with the one before."""
-    return [*tokens, *map(" ".join, pairwise(tokens))]
 
 
 class WordsAndPairs:
@@ -165,12 +160,6 @@ class LogCountRatios:
         Returns arrays (words, 2), float32; a text without words is one word never counted.
         """
         return [self._values[places] for places in self.names.positions(tokens)]
-
-    def channels_without(
-        self, tokens: list[list[str]], labels: np.ndarray, films: np.ndarray, strength: float = 1.0
-    ) -> list[np.ndarray]:
-        """``channels_without_film`` of lists of words that were not counted before."""
-        return channels_without_film(tokens, labels, films, strength)
 
     def weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         """The ratio of each word and pair that a text has, however often: as ``counts``."""

@@ -282,17 +282,18 @@ def test_seeds_start_anew_and_repeat():
         model.compile("adam", "mse")
         return model
 
-    def fit(model, seed):
+    def fit(model, data, seed):
         return model.fit(X, y, epochs=2, verbose=0).history["loss"]
 
-    model, weights, losses = training.fit_over_seeds(build, fit, [1, 2, 1])
+    trainer, jobs = training.Trainer(build), [training.Job(seed) for seed in (1, 2, 1)]
+    weights, losses = zip(*training.fit_jobs(trainer, fit, jobs))
     assert losses[0] == losses[2] != losses[1]
-    predictions = training.predict_over_seeds(model, weights, X)
+    predictions = training.predict_over_seeds(trainer.model, weights, X)
     assert predictions.shape == (3, 64)
     np.testing.assert_array_equal(predictions[0], predictions[2])
     assert np.abs(predictions[0] - predictions[1]).max() > 1e-4
-    _, _, alone = training.fit_over_seeds(build, fit, [2])
-    assert alone[0] == pytest.approx(losses[1], rel=1e-5)
+    ((_, alone),) = training.fit_jobs(training.Trainer(build), fit, jobs[1:2])
+    assert alone == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_every_score_is_in_its_place_in_the_table():
