@@ -57,7 +57,8 @@ class Trainer:
     Compiling takes most of the time of a small model, so it is built and compiled once. ``build()``
     returns a compiled Keras model; ``start(seed)`` gives it the weights, the random state of
     dropout and the optimizer of a new one. Where ``build`` has arguments, they are given to both,
-    and may change fixed weights, never a shape.
+    and may change fixed weights, never a shape. ``drawn(seed)`` and ``start_from(seed, drawn)`` are
+    the two halves of ``start``, where the second is to happen elsewhere.
     """
 
     def __init__(self, build: Callable[..., keras.Model], *arguments: object):
@@ -70,9 +71,19 @@ class Trainer:
 
     def start(self, seed: int, *arguments: object) -> keras.Model:
         """The model as if it had just been built after ``keras.utils.set_random_seed(seed)``."""
+        return self.start_from(seed, self.drawn(seed, *arguments))
+
+    def drawn(self, seed: int, *arguments: object) -> list[np.ndarray]:
+        """The variables of a model built after ``keras.utils.set_random_seed(seed)``."""
         keras.utils.set_random_seed(seed)
-        fresh = [*self.build(*arguments).variables, *self._optimizer]
-        for variable, value in zip([*self.model.variables, *self.model.optimizer.variables], fresh):
+        fresh = self.build(*arguments).variables
+        return [keras.ops.convert_to_numpy(variable) for variable in fresh]
+
+    def start_from(self, seed: int, drawn: list[np.ndarray]) -> keras.Model:
+        """The model with the variables ``drawn``, and what else is random from ``seed`` on."""
+        keras.utils.set_random_seed(seed)
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        for variable, value in zip(variables, [*drawn, *self._optimizer]):
             variable.assign(value)
         return self.model
 
@@ -135,16 +146,22 @@ def fit_jobs(
     address = scheduler or os.environ.get("RNN_TRADING_SCHEDULER")
     if not address:
         bar = tqdm(list(jobs), desc="trainings", disable=None)  # None: on a terminal only
-        return [_fit_job(job, trainer, fit, data) for job in bar]
+        return [
+            _fit_job(job, trainer.drawn(job.seed, *job.build), trainer, fit, data) for job in bar
+        ]
     from features.filings.common import dask_client, stream  # Dask takes a second to import
 
+    # Keras draws weights from Python's one generator, which Dask's threads on a worker use as well.
+    started = [(job, trainer.drawn(job.seed, *job.build)) for job in jobs]
     shared = trainer.build, fit, data, uuid.uuid4().hex
     with dask_client(address) as client:
-        return list(stream(client, _fit_job_there, jobs, "trainings", None, shared))
+        return list(stream(client, _fit_job_there, started, "trainings", None, shared))
 
 
-def _fit_job(job: Job, trainer: Trainer, fit: Callable, data: object) -> tuple[list, object]:
-    model = trainer.start(job.seed, *job.build)
+def _fit_job(
+    job: Job, drawn: list, trainer: Trainer, fit: Callable, data: object
+) -> tuple[list, object]:
+    model = trainer.start_from(job.seed, drawn)
     kept = fit(model, data, job.seed, *job.fit)
     return model.get_weights(), kept
 
@@ -153,13 +170,14 @@ _TRAINERS = {}  # on a worker: the trainer of the last call of fit_jobs that it 
 _ONE_AT_A_TIME = threading.Lock()  # a worker of several threads has one model
 
 
-def _fit_job_there(job: Job, shared: tuple) -> tuple[list, object]:
+def _fit_job_there(started: tuple[Job, list], shared: tuple) -> tuple[list, object]:
+    job, drawn = started
     build, fit, data, call = shared
     with _ONE_AT_A_TIME:
         if call not in _TRAINERS:
             _TRAINERS.clear()
             _TRAINERS[call] = Trainer(build, *job.build)
-        return _fit_job(job, _TRAINERS[call], fit, data)
+        return _fit_job(job, drawn, _TRAINERS[call], fit, data)
 
 
 def fixed_line(

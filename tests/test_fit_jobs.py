@@ -1,6 +1,8 @@
 """Many trainings: the same numbers in this process and on a cluster, a dead worker's job is redone."""
 
 import os
+import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,9 +25,16 @@ def build(slope):
     return model
 
 
+def draw_for_ever():
+    while True:
+        random.random()
+        time.sleep(1e-5)
+
+
 def fit(model, data, seed, rows):
     X, y, once = data
     if once:
+        threading.Thread(target=draw_for_ever, daemon=True).start()  # as Dask's own threads may
         try:
             open(once, "x", encoding="utf-8").close()  # one worker is the first
             os._exit(1)
@@ -76,7 +85,7 @@ def test_a_worker_of_several_threads_trains_one_job_at_a_time(monkeypatch):
     """The threads of a worker share one model."""
     inside, most = [], []
 
-    def slowly(job, trainer, fit, data):
+    def slowly(job, drawn, trainer, fit, data):
         inside.append(job)
         most.append(len(inside))
         time.sleep(0.02)
@@ -85,7 +94,7 @@ def test_a_worker_of_several_threads_trains_one_job_at_a_time(monkeypatch):
     monkeypatch.setattr(training, "_fit_job", slowly)
     shared = build, None, None, "a call"
     with ThreadPoolExecutor(4) as pool:
-        jobs = [Job(seed, (0.5,)) for seed in range(6)]
+        jobs = [(Job(seed, (0.5,)), []) for seed in range(6)]
         list(pool.map(training._fit_job_there, jobs, [shared] * 6))
     assert most == [1] * 6
 

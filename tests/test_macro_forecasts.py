@@ -36,6 +36,16 @@ def test_residuals_of_a_dynamic_factor_are_errors_of_its_forecasts():
         np.testing.assert_allclose(model.residuals[month - 12], inputs[month] - mean[0])
 
 
+def test_a_dynamic_factor_model_of_two_series_does_not_diverge():
+    """Read at once, the filter of one such panel in ten does, on which depends on the processor."""
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(size=(150, 2))
+        noise[:, 0] = noise[:, 0].cumsum()
+        inputs = (noise - noise.mean(axis=0)) / noise.std(axis=0)
+        model = macro.fit_dynamic_factor(inputs, None)
+        assert np.abs(model.residuals).max() < 6, f"seed {seed}"
+
+
 @pytest.mark.parametrize("seasonal", [False, True])
 def test_levels_come_back(panel, seasonal):
     """The true inputs of the next months, taken back to levels, are the true levels."""
