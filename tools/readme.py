@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pandas as pd
@@ -12,8 +13,19 @@ from scores import METRIC_NAMES, score_text
 
 RESULTS = ROOT / "results"
 KINDS = {"bundled": "bundled data", "full": "local data"}
+
+
+class Headline(NamedTuple):
+    """The score that answers a notebook's question, its name, and the (model, name) of both."""
+
+    task: str
+    metric: str
+    name: str
+    network: tuple[str, str]
+    rival: tuple[str, str]
+
+
 # notebooks by number: name and question in the README, and the score that answers it
-# (task, metric, network, rival)
 QUESTIONS = {
     "00": ("Recurrent cells", "What do plain cells forget, and what do LSTM and GRU change?"),
     "01": ("The S&P 500", "Can a network forecast the index: its close, its volatility?"),
@@ -28,15 +40,69 @@ QUESTIONS = {
     "10": ("Beyond recurrence", "When is it worth leaving the recurrent network?"),
 }
 HEADLINES = {
-    "00": ("adding_problem", "rmse_skill", "GRU, 100 steps", "SimpleRNN, 100 steps"),
-    "01": ("volatility_1_days_ahead", "rmse", "ridge + GRU", "HAR with returns"),
-    "03": ("next_week_volatility", "r2", "stacked LSTM", "all weeks, stock effects"),
-    "04": ("next_week_return", "ic", "stacked LSTM", "ridge"),
-    "05": ("production_1_to_3_months", "mae_less_var", "encoder–decoder", "ridge"),
-    "06": ("review_sentiment", "auc", "network", "TF-IDF"),
-    "07": ("review_sentiment_250_reviews", "auc", "taught", "TF-IDF"),
-    "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
-    "10": ("next_day_volatility", "r2", "GRU", "linear"),
+    "00": Headline(
+        "adding_problem",
+        "rmse_skill",
+        "remembering 100 steps, skill",
+        ("GRU, 100 steps", "GRU"),
+        ("SimpleRNN, 100 steps", "plain cell"),
+    ),
+    "01": Headline(
+        "volatility_1_days_ahead",
+        "rmse",
+        "tomorrow's volatility, RMSE",
+        ("ridge + GRU", "GRU"),
+        ("HAR with returns", "HAR"),
+    ),
+    "03": Headline(
+        "next_week_volatility",
+        "r2",
+        "next week's volatility, R²",
+        ("stacked LSTM", "LSTM"),
+        ("all weeks, stock effects", "regression"),
+    ),
+    "04": Headline(
+        "next_week_return",
+        "ic",
+        "weekly rank correlation",
+        ("stacked LSTM", "LSTM"),
+        ("ridge", "ridge"),
+    ),
+    "05": Headline(
+        "production_1_to_3_months",
+        "mae_less_var",
+        "production, error less the VAR's",
+        ("encoder–decoder", "network"),
+        ("ridge", "ridge"),
+    ),
+    "06": Headline(
+        "review_sentiment",
+        "auc",
+        "films it has not seen, AUC",
+        ("network", "network"),
+        ("TF-IDF", "TF-IDF"),
+    ),
+    "07": Headline(
+        "review_sentiment_250_reviews",
+        "auc",
+        "250 labels, AUC",
+        ("taught", "taught network"),
+        ("TF-IDF", "TF-IDF"),
+    ),
+    "09": Headline(
+        "volatility_63_days",
+        "rank_correlation",
+        "risk, rank correlation",
+        ("GRU over blocks", "GRU"),
+        ("TF-IDF and ridge", "TF-IDF"),
+    ),
+    "10": Headline(
+        "next_day_volatility",
+        "r2",
+        "tomorrow's volatility, R²",
+        ("GRU", "GRU"),
+        ("linear", "linear"),
+    ),
 }
 
 
@@ -59,18 +125,20 @@ def title(number: str) -> str:
 
 
 def answer(number: str, result: dict) -> str:
-    """The score of the network and that of its rival in a few words, or nothing to score."""
+    """The score of the network and that of its rival in a few words, or that it has none."""
     if number not in HEADLINES:
         return "prepares the data"
-    task, metric, network, rival = HEADLINES[number]
+    headline = HEADLINES[number]
     by_model = {
-        row["model"]: row
+        row["model"]: row["value"]
         for row in result["scores"]
-        if row["task"] == task and row["metric"] == metric
+        if row["task"] == headline.task and row["metric"] == headline.metric
     }
-    values = [f"{by_model[name]['value']:.3f}" for name in (network, rival)]
-    text = f"{METRIC_NAMES.get(metric, metric)} {values[0]} against {values[1]} ({rival})"
-    return text + ", a planted effect" * is_planted(result)
+    values = []
+    for model, name in (headline.network, headline.rival):
+        value = f"{by_model[model]:.3f}".replace("-", "−")
+        values.append(f"{name} {value}")
+    return f"{headline.name}: {', '.join(values)}" + " (planted)" * is_planted(result)
 
 
 def notebook_table() -> str:
