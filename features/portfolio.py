@@ -68,8 +68,10 @@ def _to_one_dollar(side: pd.DataFrame) -> pd.DataFrame:
 
 
 def break_even_cost(gross: pd.Series, turnover: pd.Series) -> float:
-    """Cost per dollar traded, as a fraction, that leaves no return on average."""
-    return gross.mean() / turnover.mean()
+    """Cost per dollar traded, as a fraction, that leaves no return on average; NaN where there is
+    none to leave.
+    """
+    return gross.mean() / turnover.mean() if gross.mean() > 0 else np.nan
 
 
 def sharpe(weekly_returns: np.ndarray) -> float:

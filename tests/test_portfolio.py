@@ -29,9 +29,10 @@ def test_return_and_turnover_of_a_portfolio_by_hand():
     second = (1 + 1.1) + (1 + 1.3)  # A was worth -1.1 and becomes 1; E was worth 1.3 and becomes -1
     third = (1 - 0.8) + (1.5 - 1)  # the same positions, brought back to one dollar a side
     np.testing.assert_allclose(turnover, [first, second, third])
-    cost = break_even_cost(gross, turnover)
-    assert cost == pytest.approx((0.2 - 0.7 + 0.1) / (2 + 4.4 + 0.7))
-    assert (gross - cost * turnover).sum() == pytest.approx(0)
+    cost = break_even_cost(-gross, turnover)
+    assert cost == pytest.approx((0.7 - 0.2 - 0.1) / (2 + 4.4 + 0.7))
+    assert (-gross - cost * turnover).sum() == pytest.approx(0)
+    assert np.isnan(break_even_cost(gross, turnover)), "no cost leaves what was lost before costs"
 
 
 def test_quintiles_hold_a_fifth_of_the_stocks_a_side():
