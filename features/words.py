@@ -1,5 +1,6 @@
 """Raw text to integer sequences for recurrent networks: plain Python and NumPy."""
 
+import html
 import re
 import sys
 import unicodedata
@@ -11,6 +12,7 @@ import numpy as np
 
 PAD, UNKNOWN = 0, 1  # padding is masked; an unknown word is a word
 BREAK = re.compile(r"<\s*/?\s*br\b[^<>]*>", re.IGNORECASE)
+ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
 
 
 def _combining() -> str:
@@ -28,21 +30,29 @@ PLAIN_WORD = re.compile(r"n't|'(?:s|m|d|re|ve|ll)\b|\w+|[!?]")  # faster, for pl
 LETTER = rf"\w(?:[{_combining()}]|[\u200c\u200d](?=\w))*"
 WORD = re.compile(rf"n't|'(?:s|m|d|re|ve|ll)\b|(?:{LETTER})+|[!?]")
 TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'", "_": " "})
-TYPOGRAPHIC |= dict.fromkeys((0x200B, 0x2060, 0xFEFF))  # without width: a byte order mark inside
+# without width: soft hyphens, a byte order mark inside
+TYPOGRAPHIC |= dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
+
+
+def without_entities(text: str) -> str:
+    """A string whose HTML entities, such as &amp; or &#8217;, are the characters they stand for."""
+    if "&" not in text:
+        return text
+    return ENTITY.sub(lambda found: html.unescape(found[0]), text)
 
 
 def tokenize(text: str) -> list[str]:
     """Lower-case words of a string, split as GloVe's were: "It's bad, isn't it?" -> it 's bad is
     n't it ?
 
-    HTML line breaks in any spelling and punctuation other than ! and ? are dropped; an accent that
-    is a character of its own joins its letter (NFC), and the vowel signs of scripts such as
-    Devanagari stay in their words. Each word is kept in memory once, however many texts have it.
-    Raises TypeError for anything but a string.
+    HTML entities become characters; line breaks of HTML in any spelling, and punctuation other
+    than ! and ?, are dropped; an accent that is a character of its own joins its letter (NFC), and
+    the vowel signs of scripts such as Devanagari stay in their words. Each word is kept in memory
+    once, however many texts have it. Raises TypeError for anything but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
-    word = PLAIN_WORD
+    word, text = PLAIN_WORD, without_entities(text)
     if not text.isascii():
         text, word = unicodedata.normalize("NFC", text), WORD
     if "<" in text:

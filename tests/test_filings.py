@@ -285,6 +285,7 @@ def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, cli
         ("one\n\ntwo • three\nfour", "one \n two \n three four"),
         ("company’s long\u2011term ﬁnance_plan", "company's long-term finance plan"),
         ("data\x00base soft\u00adware", "data base software"),
+        ("Company&#8217;s R&amp;D&nbsp;costs. AT&T", "company's r d costs \n at t"),
     ],
 )
 def test_tokens(text, tokens):

@@ -293,6 +293,9 @@ def test_damaged_vectors(local, content, encoding, problem):
         ("naïve 10/10 snake_case well-made", "naïve 10 10 snake case well made"),
         ("", ""),
         ("<br />... --", ""),
+        ("isn&#39;t caf&eacute; &amp; b&#xE4;r&lt;br&gt;good", "is n't café bär good"),
+        ("Q&A; AT&T &c &nosuch; R&D;", "q a at t c nosuch r d"),
+        ("soft\u00adware", "software"),
     ],
 )
 def test_tokenize(text, words):

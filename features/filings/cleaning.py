@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from features.words import without_entities
+
 ABBREVIATIONS = "Inc Corp Co Ltd No Nos Mr Mrs Ms Dr St vs approx U.S i.e e.g [A-Z]".replace(
     ".", "[.]"
 ).split()
@@ -26,11 +28,12 @@ def clean(text):
     """One string without control and zero-width characters, with plain quotes and hyphens; "" for
     None.
 
-    Compatibility characters become ordinary ones (NFKC: ligatures, full-width letters, no-break
-    spaces). Letters of any script stay as they are.
+    HTML entities become characters, and compatibility characters ordinary ones (NFKC: ligatures,
+    full-width letters, no-break spaces). Letters of any script stay as they are.
     """
     if text is None:
         return ""
+    text = without_entities(text)
     for character, plain in PLAIN.items():
         text = text.replace(character, plain)
     if text.isascii():

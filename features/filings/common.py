@@ -21,7 +21,7 @@ from data.source import ROOT, sha256
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
 END, NUMBER, UNSEEN = "\n", "[number]", -1
-RULES = sorted(Path(__file__).parent.glob("*.py"))
+RULES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "words.py"]
 CODE = "".join(
     sha256(path) for path in RULES
 )  # parts made by other rules than these are not taken for theirs
