@@ -27,25 +27,25 @@ class Headline(NamedTuple):
 
 # notebooks by number: name and question in the README, and the score that answers it
 QUESTIONS = {
-    "00": ("Recurrent cells", "What do plain cells forget, and what do LSTM and GRU change?"),
-    "01": ("The S&P 500", "Can a network forecast the index: its close, its volatility?"),
-    "02": ("A data set of stocks", "How does a panel become samples that leak nothing?"),
-    "03": ("Next week's move", "Which way, and how far, will each stock move?"),
-    "04": ("Ranking stocks", "Which stocks will do better, and is it worth the trading?"),
-    "05": ("The economy", "Do networks forecast sentiment and production better than a VAR?"),
-    "06": ("Movie reviews", "Can a network that reads beat one that counts?"),
-    "07": ("Pretrained vectors", "When do word vectors from elsewhere help?"),
-    "08": ("Filings as sequences", "How do filings become sequences, at any size?"),
-    "09": ("Filings and prices", "What does a filing tell: about return, and about risk?"),
-    "10": ("Beyond recurrence", "When is it worth leaving the recurrent network?"),
+    "00": ("Recurrent cells", "What do LSTM and GRU remember?"),
+    "01": ("The S&P 500", "Can its close be forecast, or its volatility?"),
+    "02": ("A data set of stocks", "How does a panel become samples?"),
+    "03": ("Next week's move", "Which way, and how far, will a stock go?"),
+    "04": ("Ranking stocks", "Which stocks do better, after costs?"),
+    "05": ("The economy", "Is a network better than a VAR?"),
+    "06": ("Movie reviews", "Can reading beat counting?"),
+    "07": ("Pretrained vectors", "When do vectors from elsewhere help?"),
+    "08": ("Filings as sequences", "How do filings become sequences?"),
+    "09": ("Filings and prices", "What does a filing tell: return, risk?"),
+    "10": ("Beyond recurrence", "When to leave the recurrent network?"),
 }
 HEADLINES = {
     "00": Headline(
         "adding_problem",
         "rmse_skill",
-        "remembering 100 steps, skill",
+        "skill over 100 steps",
         ("GRU, 100 steps", "GRU"),
-        ("SimpleRNN, 100 steps", "plain cell"),
+        ("SimpleRNN, 100 steps", "plain"),
     ),
     "01": Headline(
         "volatility_1_days_ahead",
@@ -57,9 +57,9 @@ HEADLINES = {
     "03": Headline(
         "next_week_volatility",
         "r2",
-        "next week's volatility, R²",
+        "weekly volatility, R²",
         ("stacked LSTM", "LSTM"),
-        ("all weeks, stock effects", "regression"),
+        ("all weeks, stock effects", "linear"),
     ),
     "04": Headline(
         "next_week_return",
@@ -71,14 +71,14 @@ HEADLINES = {
     "05": Headline(
         "production_1_to_3_months",
         "mae_less_var",
-        "production, error less the VAR's",
-        ("encoder–decoder", "network"),
+        "production, MAE less VAR's",
+        ("encoder–decoder", "GRU"),
         ("ridge", "ridge"),
     ),
     "06": Headline(
         "review_sentiment",
         "auc",
-        "films it has not seen, AUC",
+        "new films, AUC",
         ("network", "network"),
         ("TF-IDF", "TF-IDF"),
     ),
@@ -86,7 +86,7 @@ HEADLINES = {
         "review_sentiment_250_reviews",
         "auc",
         "250 labels, AUC",
-        ("taught", "taught network"),
+        ("taught", "taught"),
         ("TF-IDF", "TF-IDF"),
     ),
     "09": Headline(
