@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import training  # before keras
+from features.filings.common import stream
 from training import Job, Trainer, WeekBatches, fit_jobs
 
 keras = pytest.importorskip("keras")
@@ -62,6 +63,24 @@ def test_a_job_is_that_of_a_new_model(data):
     np.testing.assert_array_equal(found[2][1], alone[0][1])
     assert np.abs(found[0][1] - found[1][1]).max() > 1e-3
     assert 2.0 in found[2][0][0] and 0.5 in found[0][0][0], "the fixed weights are those of the job"
+
+
+def add(task, values, died):
+    if task == 1 and not os.path.exists(died):
+        open(died, "x", encoding="utf-8").close()
+        os._exit(1)
+    return task + values.sum()
+
+
+@pytest.mark.slow
+def test_what_all_tasks_read_outlives_the_only_worker(tmp_path):
+    from distributed import Client, LocalCluster
+
+    died = str(tmp_path / "died")
+    options = dict(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        found = list(stream(client, add, range(4), "numbers", False, np.ones(1000), died))
+    assert found == [1000, 1001, 1002, 1003] and os.path.exists(died)
 
 
 @pytest.mark.slow

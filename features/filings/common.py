@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -121,7 +122,9 @@ def stream(client, work, tasks, label, progress, *shared):
     """``work(task, *shared)`` of each task, in order; at most two a worker are in flight, the next
     is not even read.
     """
-    shared = client.scatter(list(shared), broadcast=True, hash=False) if shared else []
+    # Results of tasks, not scattered data, which are lost with the last worker that has them.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+        shared = [client.submit(_given, value, pure=False) for value in shared]
     tasks, finished, place_of, done, first = (
         enumerate(tasks),
         as_completed(loop=client.loop),
@@ -145,6 +148,10 @@ def stream(client, work, tasks, label, progress, *shared):
             while first in done:
                 yield done.pop(first)
                 first += 1
+
+
+def _given(value):
+    return value
 
 
 def lists(values, sizes):
