@@ -19,8 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SIX = list("ABCDEF")
 LITTLE = {  # by notebook: a little training
     "01": {"TEST_START": "2012-01-01", "STEPS": 20, "LONGER": 1, "SEEDS": [0]},
-    "03": {"ROUNDS": 2, "SEEDS": [0]},
-    "04": {"ROUNDS": 1, "RETRAIN": [1], "PENALTIES": [100], "SEEDS": [0]},
+    "03": {
+        "ROUNDS": 2,
+        "ROUND_STEPS": 3,
+        "WEEKS": 8,
+        "STRENGTHS": [1],
+        "PENALTIES": [1],
+        "SEEDS": [0],
+    },
+    "04": {"ROUNDS": 1, "ROUND_STEPS": 3, "RETRAIN": [1], "PENALTIES": [100], "SEEDS": [0]},
     "05": {"EPOCHS": 2, "PATHS": 20, "SEEDS": [0]},
     "06": {"UNITS": 4, "SEEDS": [0]},
 }
@@ -60,11 +67,11 @@ def code(number, **parameters):
     return "\n\n".join(parts)
 
 
-def run(copy, local, number, **parameters):
+def run(copy, local, number, backend="tensorflow", **parameters):
     """Run a notebook; returns the last line of what it says of an error, or nothing."""
     script = code(number, **{**LITTLE.get(number, {}), **parameters})
     environment = {**os.environ, "RNN_TRADING_DATA": str(local), "PYTHONPATH": str(copy)}
-    environment |= {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore"}
+    environment |= {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore", "KERAS_BACKEND": backend}
     command = [sys.executable, "-c", script]
     place = {"cwd": copy / "notebooks", "env": environment}
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", **place)
@@ -115,8 +122,8 @@ def test_six_stocks_of_three_years(copy, tmp_path):
 
 
 def test_a_panel_with_delistings_and_late_listings(copy, tmp_path):
-    panel = prices(pd.bdate_range("2006-01-02", "2021-12-31"), [f"S{n:02}" for n in range(12)], 3)
-    for stock, row in enumerate((900, 1500, 2100, 3300)):
+    panel = prices(pd.bdate_range("2009-01-02", "2018-12-31"), [f"S{n:02}" for n in range(12)], 3)
+    for stock, row in enumerate((600, 1000, 1400, 2100)):
         panel.iloc[row:, stock] = np.nan
         panel.iloc[:row, stock + 4] = np.nan
     long(panel).to_parquet(tmp_path / "stock_prices.parquet", index=False)
@@ -126,6 +133,10 @@ def test_a_panel_with_delistings_and_late_listings(copy, tmp_path):
 def test_an_index_of_yahoo(copy, tmp_path):
     index_days("2004-01-02", "2015-12-31").to_csv(tmp_path / "^GSPC.csv", index=False)
     assert run(copy, tmp_path, "01") == ""
+
+
+def test_bundled_data_on_jax(copy):
+    assert run(copy, "", "01", backend="jax") == ""
 
 
 def test_an_index_of_three_years_is_too_short(copy, tmp_path):

@@ -214,12 +214,9 @@ def build(inputs):
 
 def two_numbers(inputs):
     return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
-
-
-NUMBER = 3
 """
 LITTLE = ["-p", "UPDATES", "3", "-p", "REVIEWS", "300", "-p", "SAMPLES", "500"]
-LITTLE += ["-p", "LENGTHS", "[50]"]
+LITTLE += ["-p", "LENGTHS", "[50]", "-p", "XLA_AT", "50", "-p", "UNITS", "4"]
 
 
 def run_notebook(folder, model):
@@ -239,17 +236,10 @@ def test_own_model_from_outside_gets_a_row_in_each_table(copy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model", "sentence"),
-    [
-        ("my_module:two_numbers", "WrongShape: one number for each sequence is needed"),
-        ("my_module:NUMBER", "ValueError: 'my_module:NUMBER' is no function but a int"),
-        ("no_such_module:build", "ValueError: 'no_such_module:build' cannot be imported"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_before_training(copy, model, sentence):
-    done = run_notebook(copy, model)
-    assert done.returncode != 0 and sentence in done.stderr, done.stdout + done.stderr
+def test_what_cannot_be_used_is_refused_before_training(copy):
+    done = run_notebook(copy, "my_module:two_numbers")
+    assert done.returncode != 0, done.stdout
+    assert "WrongShape: one number for each sequence is needed" in done.stderr, done.stderr
     assert "fit_everywhere" not in done.stderr
 
 
