@@ -109,6 +109,28 @@ def predict_over_seeds(
     return np.stack(predictions)
 
 
+def mean_over_seeds(
+    trainer: Trainer,
+    seeds: Iterable[int],
+    X: np.ndarray | None,
+    fit: Callable,
+    *arguments: object,
+) -> tuple[np.ndarray | None, list, list]:
+    """``fit(model, *arguments)`` from each of the ``seeds``, and the mean of the forecasts.
+
+    Returns the mean of ``model.predict(X)`` over the seeds, (samples, outputs), None where X is;
+    the trained weights, and what ``fit`` returned, one entry a seed.
+    """
+    forecasts, weights, kept = [], [], []
+    for seed in seeds:
+        model = trainer.start(seed)
+        kept.append(fit(model, *arguments))
+        weights.append(model.get_weights())
+        if X is not None:  # all at once: one shape to compile
+            forecasts.append(model.predict(X, batch_size=len(X), verbose=0))
+    return (np.mean(forecasts, axis=0) if forecasts else None), weights, kept
+
+
 class Job(NamedTuple):
     """One training of many: its seed, the arguments of ``build``, and those of ``fit``."""
 

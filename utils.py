@@ -413,7 +413,8 @@ def plot_learning_curves(
     histories: list | dict, metric: str = "loss", ax: plt.Axes | None = None
 ) -> plt.Axes:
     """``metric`` by epoch of Keras Histories (or of their dicts), in a list or in a dict by label:
-    training dashed, validation solid.
+    training dashed, validation solid. Validation may be every few epochs, as long as it is in the
+    last.
     """
     ax = ax or plt.subplots()[1]
     if not isinstance(histories, dict):
@@ -422,7 +423,10 @@ def plot_learning_curves(
         losses = getattr(run, "history", run)
         epochs = np.arange(1, len(losses[metric]) + 1)
         ax.plot(epochs, losses[metric], "--", color=colour, alpha=0.6)
-        ax.plot(epochs, losses[f"val_{metric}"], color=colour, label=label)
+        looks = len(losses[f"val_{metric}"])
+        apart = (len(epochs) - 1) // (looks - 1) if looks > 1 else 1
+        seen = epochs[::-1][::apart][:looks][::-1]
+        ax.plot(seen, losses[f"val_{metric}"], color=colour, label=label)
     ax.set(
         title="Learning curves: training dashed, validation solid", xlabel="epoch", ylabel=metric
     )

@@ -3,8 +3,14 @@
 from collections.abc import Callable
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from scipy import stats
+
+from data.source import Source
+from scores import score_row
+from utils import FAMILIES, legend_below, plot_scoreboard
 
 BLOCKS = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 
@@ -222,3 +228,138 @@ def largest_gap(one: object, other: object) -> float:
     """Largest absolute difference between two tensors or arrays of one shape."""
     one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
     return float(np.abs(one - other).max())
+
+
+def units_within(budget: int, name: str, features: int) -> int:
+    """Most units of the layer ``name`` whose network, with a dense layer for one number, has at
+    most ``budget`` weights; at least one."""
+    units = 1
+    while count_parameters(name, units + 1, features) + units + 2 <= budget:
+        units += 1
+    return units
+
+
+def skill_row(model: str, values: list[float]) -> dict:
+    """Row of a score file: mean skill over seeds, its interval by Student's t, cut at 1."""
+    mean, error = np.mean(values), stats.sem(values)
+    low, high = stats.t.interval(0.95, len(values) - 1, mean, error)
+    interval = low, min(high, 1)
+    return score_row("adding_problem", model, "rmse_skill", mean, interval, len(values))
+
+
+def final_errors(runs: dict[str, list], last: int = 20) -> dict[str, np.ndarray]:
+    """Mean loss over the ``last`` steps of each run of ``learn_numbers``, by name."""
+    return {
+        name: np.array([np.mean(losses[-last:]) for losses, _ in of_name])
+        for name, of_name in runs.items()
+    }
+
+
+def gate_products(curves: dict[float, np.ndarray], k: int) -> str:
+    """A list in Markdown: for each forget bias the product of ``k`` forget gates, and how much the
+    measured derivative changes over as many steps."""
+    lines = []
+    for bias, curve in curves.items():
+        gate = 1 / (1 + np.exp(-bias))
+        product, measured = gate**k, curve[k] / curve[0]
+        text = f"product of {k} factors {product:.1e}, measured {measured:.1e}"
+        lines.append(f"- bias {bias}: f = {gate:.3f}, {text}")
+    return "\n".join(lines)
+
+
+def shapes_and_sizes(inputs: keras.KerasTensor, outputs: dict) -> pd.DataFrame:
+    """Shape of each output and number of weights on the way to it from ``inputs``, by name."""
+    rows = {}
+    for name, tensor in outputs.items():
+        rows[name] = [str(tensor.shape), keras.Model(inputs, tensor).count_params()]
+    return pd.DataFrame(rows, ["output shape", "parameters"]).T
+
+
+def made_here(name: str, rows: int) -> Source:
+    """Source of numbers that a notebook draws itself."""
+    nowhere = dict(kind="bundled", origin="made in the notebook", licence="none needed")
+    return Source(name=name, rows=rows, first=None, last=None, sha256="", **nowhere)
+
+
+def plot_memory_curves(curves: dict[str, dict[float, np.ndarray]]) -> None:
+    """Derivatives by steps back, one picture for each entry, one line a label."""
+    axes = plt.subplots(1, len(curves), figsize=(12, 3.6), sharey=True)[1]
+    for ax, (panel, shown) in zip(axes, curves.items()):
+        shades = plt.cm.viridis(np.linspace(0, 0.9, len(shown)))
+        for shade, (label, curve) in zip(shades, shown.items()):
+            ax.plot(curve, color=shade, label=label)
+        ax.set_title(panel, fontsize=10)
+        ax.set(xlabel="steps back", yscale="log", ylim=(1e-12, 1e6))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    axes[0].set_ylabel("norm of the derivative")
+
+
+def plot_clipping(runs: dict[str, list], rest: float) -> None:
+    """Losses and lengths of the steps of ``learn_numbers``: grey the first of ``runs``, the second
+    in colour; ``rest`` is the loss of the forecast 0."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 3))
+    for (name, of_name), family in zip(runs.items(), ("baseline", "network")):
+        for number, (losses, lengths) in enumerate(of_name):
+            look = dict(color=FAMILIES[family], lw=1)
+            left.plot(losses, label=name if number == 0 else None, **look)
+            right.plot(lengths, **look)
+    left.axhline(rest, color="black", ls=":", label="always 0")
+    left.set(xlabel="step", ylabel="mean squared error", ylim=(0, 6 * rest))
+    right.set(xlabel="step", ylabel="length of the step", yscale="log")
+    figure.legend(loc="lower center", bbox_to_anchor=(0.5, -0.1), ncols=3)
+
+
+def plot_marked_numbers(sample: np.ndarray, total: float) -> None:
+    """One sequence (steps, 2) of the adding problem as bars, the marked ones in colour."""
+    numbers, marks = sample.T
+    ax = plt.subplots(figsize=(9, 2.4))[1]
+    ax.bar(range(len(numbers)), numbers, color=np.where(marks, FAMILIES["network"], "0.8"))
+    ax.set(title=f"The marked numbers sum to {total:.2f}", xlabel="time step", ylabel="number")
+
+
+def plot_losses(losses: dict[tuple, list], names: list[str], every: int, rest: float) -> None:
+    """Root of the losses by update, one picture a length, one line a seed.
+
+    ``losses`` hold means of ``every`` updates, by (name, length), one list a seed; ``rest`` is the
+    error of the constant forecast.
+    """
+    lengths = list(dict.fromkeys(length for _, length in losses))
+    axes = plt.subplots(1, len(lengths), figsize=(12, 3.4), sharey=True, squeeze=False)[1][0]
+    for (name, length), of_seeds in losses.items():
+        ax = axes[lengths.index(length)]
+        steps = every * np.arange(1, len(of_seeds[0]) + 1)
+        labels = [name] + [None] * (len(of_seeds) - 1)
+        ax.plot(steps, np.sqrt(of_seeds).T, color=f"C{names.index(name)}", label=labels)
+    for ax, length in zip(axes, lengths):
+        ax.axhline(rest, color="black", ls=":", label="always 1")
+        ax.set(title=f"{length} steps", xlabel="updates", ylim=(0, 0.6))
+    axes[0].set_ylabel(f"RMSE of the last {every} batches")
+    legend_below(axes[-1])
+
+
+def plot_skills(scores: list[dict], skills: dict[tuple, list], updates: int) -> None:
+    """Mean skills with their intervals, and those of the seeds as black dots."""
+    ax = plot_scoreboard(scores, "rmse_skill")
+    for position, values in enumerate(skills.values()):
+        ax.plot(values, [position] * len(values), ".", color="black")
+    ax.set_title(f"The adding problem after {updates} updates; black dots are seeds")
+    ax.axvline(0, color="black", ls=":")
+
+
+def plot_answers(curves: dict[str, tuple]) -> None:
+    """Derivatives of ``answer_by_distance`` by name, beside the right answer."""
+    ax = plt.subplots(figsize=(9, 3.2))[1]
+    for name, (distance, derivative) in curves.items():
+        ax.plot(distance, derivative, label=name)
+    ax.axhline(1, color="black", ls=":", label="right answer")
+    ax.set(xlabel="steps from the end", ylabel="derivative of the forecast")
+    legend_below(ax)
+
+
+def plot_generated(true: np.ndarray, path: np.ndarray, start: int) -> None:
+    """A wave (steps,) and a ``path`` of the same length that was generated from ``start`` on."""
+    ax = plt.subplots(figsize=(9, 2.4))[1]
+    ax.plot(true, color=FAMILIES["truth"], lw=0.8, label="true wave")
+    ax.plot(range(start, len(path)), path[start:], color=FAMILIES["network"], label="generated")
+    ax.set(xlabel="step")
+    legend_below(ax)

@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.api import OLS
+from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 from threadpoolctl import threadpool_limits
 
 import scores
@@ -32,7 +33,15 @@ from scores import (
     score_row,
     sharpe_ratio,
 )
-from utils import FAMILIES, as_date, legend_below, make_windows, plot_scoreboard
+from utils import (
+    FAMILIES,
+    as_date,
+    legend_below,
+    make_windows,
+    plot_forecast,
+    plot_learning_curves,
+    plot_scoreboard,
+)
 
 DAY, WEEK, MONTH, QUARTER = 1, 5, 22, 63  # in trading days
 SPANS = {"day": DAY, "week": WEEK, "month": MONTH, "quarter": QUARTER}
@@ -52,9 +61,57 @@ MODELS = {  # the family of each rival
 
 def stale_opens(prices: pd.DataFrame, cents: float = 0.005) -> pd.Series:
     """Percent of the days of each year on which the open is the close of the day before, to within
-    ``cents``; ``prices`` are by day."""
+    ``cents``; ``prices`` are by day. Zero where there are no opens."""
+    if "open" not in prices:
+        prices = prices.assign(open=np.nan)
     stale = (prices["open"] - prices["close"].shift()).abs() < cents
     return 100 * stale.groupby(prices.index.year).mean()
+
+
+def close_baselines(close: pd.Series, train_return: pd.Series) -> pd.DataFrame:
+    """Three forecasts of each close but the first, by its day: the close before, the same with the
+    mean return of training, and an autoregression of returns.
+
+    ``close`` is by day; ``train_return`` are its log returns (days,) that may be learned from. The
+    order of the autoregression is chosen by Akaike's criterion, up to ten.
+    """
+    log_return = np.log(close).diff().iloc[1:].to_numpy()
+    known = train_return.to_numpy()
+    order = ar_select_order(known, maxlag=10).ar_lags or [1]
+    fitted = AutoReg(known, order).fit()
+    forecasts = pd.DataFrame({"yesterday's close": close.shift(1)}).iloc[1:]
+    before = forecasts["yesterday's close"]
+    forecasts["with drift"] = before * np.exp(train_return.mean())
+    forecasts["AR"] = before * np.exp(AutoReg(log_return, order).predict(fitted.params))
+    return forecasts
+
+
+def close_scores(forecasts: pd.DataFrame, actual: pd.Series) -> list[dict]:
+    """Rows of a score file: RMSE of each column of ``forecasts`` (days, models), the first of which
+    is the baseline, and its skill over that."""
+    baseline, rows = forecasts.iloc[:, 0], []
+    for name, values in forecasts.items():
+        of_model = scores.forecast_scores(
+            "next_day_close", name, actual, values, baseline, repetitions=300
+        )
+        rows += of_model[: 1 if name == baseline.name else 2]
+    return rows
+
+
+def rank_correlations(forecasts: pd.DataFrame, actual: pd.Series) -> pd.DataFrame:
+    """Spearman's rank correlation (IC) of each forecast of a close with it, as levels and as
+    returns since the close before; (models, 2).
+
+    ``forecasts`` (days, models) hold the close before in their first column. NaN where all forecast
+    returns are equal.
+    """
+    before = forecasts.iloc[:, 0]
+    returns = np.log(forecasts.div(before, axis=0).clip(lower=1e-3)).round(12)
+    outcome = np.log(actual / before)
+    varying = returns.loc[:, returns.nunique() > 1]
+    table = {"IC of levels": forecasts.corrwith(actual, method="spearman")}
+    table["IC of returns"] = varying.corrwith(outcome, method="spearman")
+    return pd.DataFrame(table).loc[forecasts.columns]
 
 
 def ahead(variance: pd.Series, horizon: int) -> pd.Series:
@@ -331,6 +388,26 @@ def forecast_frame(
     return both.loc[both.index.intersection(days)]
 
 
+def joined_folds(
+    raw: list[pd.DataFrame],
+    fitted: list[pd.DatetimeIndex],
+    targets: dict[int, pd.Series],
+    folds: dict[int, list[Fold]],
+) -> dict[int, pd.DataFrame]:
+    """Test forecasts of one model by horizon, with the columns of ``walk_forward``.
+
+    ``raw`` holds its forecasts of the log (days, horizons) fold by fold, ``fitted`` the days that
+    it was fitted on, and is calibrated on.
+    """
+    joined = {}
+    for horizon, target in targets.items():
+        frames = []
+        for forecast, known, fold in zip(raw, fitted, folds[horizon]):
+            frames.append(forecast_frame(forecast[horizon], target, known, fold.test))
+        joined[horizon] = pd.concat(frames)
+    return joined
+
+
 def together(forecasts: dict[str, pd.DataFrame], target: pd.Series) -> pd.DatetimeIndex:
     """The days on which every model has a forecast and the target is known."""
     days = target.dropna().index
@@ -427,6 +504,17 @@ def volatility_scores(
         for metric, value in values.items():
             interval = jackknife_interval(value[0], value[1:])
             rows.append(score_row(task, name, metric, value[0], interval, len(actual)))
+    return rows
+
+
+def scores_by_horizon(
+    forecasts: dict[int, dict[str, pd.DataFrame]], targets: dict[int, pd.Series], baseline: str
+) -> dict[int, list[dict]]:
+    """``volatility_scores`` of each horizon, under a task of its own."""
+    rows = {}
+    for horizon, of_horizon in forecasts.items():
+        task = f"volatility_{horizon}_days_ahead"
+        rows[horizon] = volatility_scores(task, of_horizon, targets[horizon], baseline)
     return rows
 
 
@@ -555,6 +643,13 @@ def error_quantiles(
     known = errors.shift(horizon).rolling(days, min_periods=100)
     tail = (1 - level) / 2
     return pd.DataFrame({"low": known.quantile(tail), "high": known.quantile(1 - tail)})
+
+
+def last_limits(limits: dict[int, pd.DataFrame]) -> dict[str, list[float]]:
+    """The newest limits of ``error_quantiles`` by horizon: lists "low" and "high", in their
+    order."""
+    newest = [of_horizon.dropna().iloc[-1] for of_horizon in limits.values()]
+    return {side: [float(row[side]) for row in newest] for side in ("low", "high")}
 
 
 def equal_loss_by_fold(first: pd.Series, second: pd.Series, folds: list[Fold]) -> pd.DataFrame:
@@ -733,7 +828,8 @@ def last_moves(histories: dict[str, list]) -> dict[str, float]:
         moves[name] = 0.0
         for run in runs:
             curve = run.history["val_loss"]
-            earlier = curve[min(2 * len(curve) // 3, len(curve) - 2)]
+            back = min(max(1, round(len(curve) / 3)), len(curve) - 1)
+            earlier = curve[-1 - back]
             moves[name] = max(moves[name], abs(curve[-1] / earlier - 1))
     return moves
 
@@ -798,6 +894,63 @@ def verdict(
 def shown(table: pd.DataFrame, statistics: list[str]) -> Styler:
     """``judgement`` with three digits, and two for the columns of ``statistics``."""
     return table.style.format("{:.3f}", na_rep="–").format("{:.2f}", statistics, na_rep="–")
+
+
+def plot_stale_opens(by_year: pd.Series) -> plt.Axes:
+    """Bars of ``stale_opens``."""
+    ax = by_year.plot.bar(color=FAMILIES["baseline"], figsize=(9, 2.8), width=0.8)
+    ax.set(title="Days on which the open is the previous close", xlabel="", ylabel="percent")
+    ax.xaxis.set_major_locator(plt.MaxNLocator(20))
+    return ax
+
+
+def plot_memory(log_return: pd.Series, volatility: pd.Series, lags: int = QUARTER) -> None:
+    """Daily returns on a time line, and the autocorrelation of returns and of log volatility."""
+    left, right = plt.subplots(1, 2, figsize=(12, 3.2))[1]
+    (100 * log_return).plot(ax=left, lw=0.5, color="0.3")
+    left.set(title="Daily log return before the test years", xlabel="", ylabel="percent")
+    for name, series in {"return": log_return, "log volatility": volatility}.items():
+        memory = [series.autocorr(lag) for lag in range(1, lags + 1)]
+        right.plot(range(1, lags + 1), memory, label=name)
+    right.set(title="Autocorrelation", xlabel="lag, trading days", ylim=(-0.2, 1))
+    legend_below(right)
+    plt.tight_layout()
+
+
+def plot_candidates(histories: dict[str, list], seeds: list[int]) -> None:
+    """Learning curves of each candidate, one picture each: a Keras History a seed."""
+    axes = plt.subplots(1, len(histories), figsize=(12, 3.4), squeeze=False)[1][0]
+    for ax, (name, runs) in zip(axes, histories.items()):
+        plot_learning_curves(dict(zip(map("seed {}".format, seeds), runs)), ax=ax)
+        ax.set(title=name)
+    plt.tight_layout()
+
+
+def plot_stretch(
+    forecasts: dict[str, pd.DataFrame],
+    target: pd.Series,
+    models: list[str],
+    colours: dict[str, tuple],
+    stretch: slice,
+) -> plt.Axes:
+    """Log volatility and its forecasts by some ``models`` on a ``stretch`` of the days; the last
+    250 where it has none."""
+    days = together(forecasts, target)
+    actual = target[days]
+    shown = actual[stretch].index if len(actual[stretch]) else days[-250:]
+    frames = pd.DataFrame({name: forecasts[name]["log"][shown] for name in models})
+    ax = plot_forecast(actual[shown], frames, colours=colours)
+    ax.set(title="Log daily volatility: actual and one-day forecasts", ylabel="log percent a day")
+    return ax
+
+
+def plot_ladder(errors: pd.Series, colours: dict[str, tuple]) -> plt.Axes:
+    """How much lower than the first of the ``errors`` (models,) each is, in percent, as bars."""
+    shades = [colours[name] for name in errors.index]
+    ax = (100 * (1 - errors / errors.iloc[0])).plot.barh(color=shades, figsize=(9, 2.2))
+    ax.invert_yaxis()
+    ax.set(title=f"RMSE below that of {errors.index[0]}, one day ahead", xlabel="percent")
+    return ax
 
 
 def plot_folds(folds: list[Fold]) -> plt.Axes:

@@ -227,3 +227,34 @@ def test_product_of_forget_gates():
         )
         kept = 1 / (1 + np.exp(-bias))
         assert curve[60] / curve[0] == pytest.approx(kept**60, rel=0.5)
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+@pytest.mark.parametrize("budget", [60, 1250])
+def test_units_fit_into_the_budget_and_one_more_does_not(name, budget):
+    units = recurrence.units_within(budget, name, features=2)
+    for number, fits in ((units, True), (units + 1, False)):
+        inputs = keras.Input((None, 2))
+        states = getattr(layers, name)(number)(inputs)
+        model = keras.Model(inputs, layers.Dense(1)(states))
+        assert (model.count_params() <= budget) == fits
+
+
+def test_a_row_of_skills_is_students_interval_cut_at_one():
+    row = recurrence.skill_row("LSTM", [0.2, 0.4, 0.6])
+    half = 4.302653 * 0.2 / np.sqrt(3)  # t with two degrees of freedom
+    assert (row["value"], row["n"]) == (pytest.approx(0.4), 3)
+    assert (row["low"], row["high"]) == (pytest.approx(0.4 - half), pytest.approx(0.4 + half))
+    assert recurrence.skill_row("LSTM", [0.5, 0.9, 1.0])["high"] == 1
+
+
+def test_gate_products_are_powers_of_the_gate():
+    text = recurrence.gate_products({0: 0.5 ** np.arange(5.0), 3: np.ones(5)}, 2)
+    first, second = text.splitlines()
+    assert first == "- bias 0: f = 0.500, product of 2 factors 2.5e-01, measured 2.5e-01"
+    assert second.endswith("product of 2 factors 9.1e-01, measured 1.0e+00")
+
+
+def test_final_errors_are_means_of_the_last_steps():
+    runs = {"one": [([9.0, 9.0, 1.0, 3.0], None), ([9.0, 9.0, 2.0, 2.0], None)]}
+    assert recurrence.final_errors(runs, last=2)["one"].tolist() == [2, 2]

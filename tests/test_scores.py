@@ -251,6 +251,15 @@ def test_plots_return_their_axes():
     assert isinstance(utils.plot_scoreboard(rows, "rmse"), matplotlib.axes.Axes)
 
 
+@pytest.mark.parametrize("epochs, each", [(7, 1), (18, 2), (19, 3), (55, 6), (1, 1)])
+def test_validation_of_some_epochs_is_drawn_at_these(epochs, each):
+    seen = list(range(epochs, 0, -each))[::-1]
+    run = {"loss": np.arange(1, epochs + 1), "val_loss": np.array(seen)}
+    ax = utils.plot_learning_curves({"run": run}, ax=plt.subplots()[1])
+    for line in ax.lines:  # each loss is the number of its epoch
+        np.testing.assert_array_equal(line.get_xdata(), line.get_ydata())
+
+
 def test_names_of_points_are_over_no_other_name():
     ax = plt.subplots(figsize=(6, 4))[1]
     places = np.array([[0.5, 0.5], [0.505, 0.502], [0.51, 0.497], [0.495, 0.5], [0.1, 0.9]])
@@ -294,6 +303,15 @@ def test_seeds_start_anew_and_repeat():
     assert np.abs(predictions[0] - predictions[1]).max() > 1e-4
     ((_, alone),) = training.fit_jobs(training.Trainer(build), fit, jobs[1:2])
     assert alone == pytest.approx(losses[1], rel=1e-5)
+
+    def fit_once(model, epochs):
+        return model.fit(X, y, epochs=epochs, verbose=0).history["loss"]
+
+    mean, same, kept = training.mean_over_seeds(trainer, (1, 2), X, fit_once, 2)
+    np.testing.assert_allclose(mean[:, 0], predictions[:2].mean(axis=0), atol=1e-6)
+    assert kept == [losses[0], losses[1]]
+    np.testing.assert_array_equal(same[1][0], weights[1][0])
+    assert training.mean_over_seeds(trainer, (1,), None, fit_once, 2)[0] is None
 
 
 def test_every_score_is_in_its_place_in_the_table():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from notebook_code import functions  # noqa: E402
-from sklearn.linear_model import RidgeCV
 
 import data  # noqa: E402
 import training
@@ -78,9 +77,29 @@ def test_impossible_bars_and_bars_without_range(prices):
 
 def linear_forecast(X, outcome, train):
     """Forecasts of all samples by the ridge regression on all inputs that the network starts at."""
-    flat = X.reshape(len(X), -1)
-    ridge = RidgeCV(np.logspace(0, 4, 9), alpha_per_target=True)
-    return ridge.fit(flat[train], outcome[train]).predict(flat)
+    line = notebook["ridge_line"](X[train], outcome[train])
+    return line.predict(X.reshape(len(X), -1))
+
+
+def trained(model, X, outcome, **settings):
+    line = notebook["ridge_line"](X, outcome)
+    return notebook["train_ridge_gru"](model, line, X, outcome, **settings)
+
+
+@pytest.mark.slow
+def test_validation_is_seen_in_the_last_pass_and_changes_nothing():
+    X = rng.normal(size=(640, 22, 5)).astype("float32")
+    outcome = X[:, -1, :HORIZONS]
+    trainer, kept = training.Trainer(network), []
+    for validation in (None, (X[:64], outcome[:64])):
+        history = trained(trainer.start(1), X, outcome, steps=200, validation=validation)
+        kept.append((trainer.model.get_weights(), history))
+    for first, second in zip(*[weights for weights, _ in kept]):
+        np.testing.assert_array_equal(first, second)
+    losses = kept[1][1].history
+    assert 8 <= len(losses["val_loss"]) < len(losses["loss"])
+    last = trainer.model.evaluate(X[:64], outcome[:64], verbose=0)
+    assert losses["val_loss"][-1] == pytest.approx(last, rel=1e-4)
 
 
 @pytest.mark.slow
@@ -88,14 +107,14 @@ def test_the_network_starts_at_the_ridge_solution():
     X = rng.normal(size=(512, 22, 5)).astype("float32")
     outcome = (X[:, -1] @ rng.normal(size=(5, HORIZONS)) + 1).astype("float32")
     model = network(rate=0.0)
-    notebook["train_ridge_gru"](model, X, outcome, steps=1)
+    trained(model, X, outcome, steps=1)
     expected = linear_forecast(X, outcome, slice(None))
     np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=1e-4)
 
 
 def forecasts_of_the_network(X, outcome, train):
     model = training.Trainer(network).start(0)
-    notebook["train_ridge_gru"](model, X[train], outcome[train])
+    trained(model, X[train], outcome[train])
     return model.predict(X, batch_size=len(X), verbose=0)
 
 

@@ -374,3 +374,65 @@ def test_the_vix_is_used_where_it_is_known():
     frame = vol.with_implied(features, target, folds)
     assert len(frame) > 400 and (frame["log"] - target.reindex(frame.index)).std() < 0.01
     assert vol.with_implied(features, target, folds=[]).empty
+
+
+def test_without_opens_none_is_stale():
+    days = pd.to_datetime(["2001-01-02", "2001-01-03", "2001-01-04", "2001-01-05"])
+    prices = pd.DataFrame({"close": [1.0, 2.0, 3.0, 4.0]}, days)
+    assert vol.stale_opens(prices).tolist() == [0]
+    assert vol.stale_opens(prices.assign(open=[1.0, 1.0, 2.5, 3.0])).tolist() == [50]
+
+
+def test_baselines_of_the_close_know_the_day_before_only():
+    steps = np.cumsum(np.random.default_rng(3).normal(scale=0.01, size=600))
+    close = pd.Series(100 * np.exp(steps), DAYS[:600])
+    train_return = np.log(close).diff().iloc[1:400]
+    forecasts = vol.close_baselines(close, train_return)
+    assert forecasts.index.equals(close.index[1:])
+    assert forecasts["yesterday's close"].tolist() == close.tolist()[:-1]
+    growth = forecasts["with drift"] / forecasts["yesterday's close"]
+    np.testing.assert_allclose(growth, np.exp(train_return.mean()))
+    later = close.copy()
+    later.iloc[500:] *= 2
+    changed = vol.close_baselines(later, train_return)
+    pd.testing.assert_frame_equal(forecasts[:500], changed[:500])
+    assert not forecasts[500:].equals(changed[500:])
+
+
+def test_rank_correlations_of_levels_and_of_returns():
+    """A forecast whose returns are the right ones has 1 and 1, a constant one has no second."""
+    close = pd.Series(100 * np.exp(rng.normal(scale=0.01, size=300).cumsum()), DAYS[:300])
+    before = close.shift(1).iloc[1:]
+    actual = close.iloc[1:]
+    forecasts = pd.DataFrame({"before": before, "drift": before * 1.001, "known": actual})
+    table = vol.rank_correlations(forecasts, actual)
+    assert table.loc["known"].tolist() == pytest.approx([1, 1])
+    assert table.loc[["before", "drift"], "IC of returns"].isna().all()
+    assert 0.9 < table.loc["before", "IC of levels"] < 1
+
+
+def test_joined_folds_are_calibrated_on_the_days_they_were_fitted_on():
+    target = pd.Series(rng.normal(size=len(DAYS)), DAYS)
+    folds = {1: vol.walk_forward_folds(DAYS, 1, "2007-01-01")}
+    raw = [pd.DataFrame({1: target + number}) for number, _ in enumerate(folds[1])]
+    fitted = [fold.fit for fold in folds[1]]
+    joined = vol.joined_folds(raw, fitted, {1: target}, folds)[1]
+    assert joined.index.equals(DAYS[DAYS >= "2007-01-01"])
+    np.testing.assert_allclose(joined["log"], target[joined.index])  # each fold has its own offset
+
+
+def test_last_limits_are_the_newest_that_are_known():
+    limits = {}
+    for horizon in (1, 5):
+        low = [-2.0, -horizon, np.nan]
+        limits[horizon] = pd.DataFrame({"low": low, "high": [2.0, horizon, np.nan]})
+    assert vol.last_limits(limits) == {"low": [-1, -5], "high": [1, 5]}
+
+
+def test_last_moves_look_at_the_last_third():
+    class Run:
+        history = {"val_loss": [9.0, 2.0, 2.0, 2.0, 1.5, 1.0]}
+
+    assert vol.last_moves({"one": [Run]})["one"] == pytest.approx(0.5)
+    Run.history = {"val_loss": [3.0]}
+    assert vol.last_moves({"one": [Run]})["one"] == 0
