@@ -577,7 +577,8 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
     ``weights`` is a list over seeds of ``model.get_weights()``. The new model has copies: ``model``
     stays as it is.
     """
-    inputs = keras.Input(model.input_shape[1:])
+    inputs = [keras.Input(given.shape[1:], dtype=given.dtype) for given in model.inputs]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
     outputs = []
     for number, trained in enumerate(weights):
         copy = type(model).from_config(model.get_config())  # without its loss

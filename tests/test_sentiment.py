@@ -21,7 +21,7 @@ from features.reviews import (
     random_part,
 )
 from features.words import Vocabulary, tokenize
-from training import ChannelBatches, Trainer, predict_reviews
+from training import ChannelBatches, Trainer, average_of_seeds, predict_reviews
 
 matplotlib.use("agg")
 LENGTHS = (50, 100)
@@ -76,7 +76,7 @@ def test_average_of_the_runs(notebook):
     sequences = [rng.integers(2, 4000, size).astype("int32") for size in (3, 60, 100)]
     channels = [rng.normal(size=(len(words), 2)).astype("float32") for words in sequences]
     runs = [notebook["build_network"](1e-3) for _ in range(2)]
-    average = notebook["average_network"](runs)
+    average = average_of_seeds(runs[0], [run.get_weights() for run in runs])
     single = [predict_reviews(run, sequences, channels, LENGTHS) for run in runs]
     expected = np.mean(single, axis=0)
     result = predict_reviews(average, sequences, channels, LENGTHS)
