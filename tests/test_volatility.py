@@ -404,7 +404,9 @@ def test_rank_correlations_of_levels_and_of_returns():
     close = pd.Series(100 * np.exp(rng.normal(scale=0.01, size=300).cumsum()), DAYS[:300])
     before = close.shift(1).iloc[1:]
     actual = close.iloc[1:]
-    forecasts = pd.DataFrame({"before": before, "drift": before * 1.001, "known": actual})
+    forecasts = pd.DataFrame(
+        {"before": before, "drift": before * np.exp(0.000123), "known": actual}
+    )
     table = vol.rank_correlations(forecasts, actual)
     assert table.loc["known"].tolist() == pytest.approx([1, 1])
     assert table.loc[["before", "drift"], "IC of returns"].isna().all()
