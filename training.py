@@ -589,7 +589,7 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
     """
     inputs = keras.Input(model.input_shape[1:])
     outputs = []
-    for number, trained in enumerate(by_seed):
+    for number, trained in enumerate(weights):
         copy = type(model).from_config(model.get_config())  # without its loss
         copy.set_weights(trained)
         copy.name = f"seed_{number}"
