@@ -35,7 +35,12 @@ HEADLINES = {
     "05": ("production_1_to_3_months", "mae_less_var", "encoder–decoder", "ridge"),
     "06": ("review_sentiment", "auc", "network", "TF-IDF"),
     "07": ("review_sentiment_250_reviews", "auc", "taught", "TF-IDF"),
-    "09": ("volatility_63_days", "rank_correlation", "GRU over blocks", "TF-IDF and ridge"),
+    "09": (
+        "volatility_63_days",
+        "rank_correlation",
+        "ridge and GRU over blocks",
+        "TF-IDF and ridge",
+    ),
     "10": ("next_day_volatility", "r2", "GRU", "linear"),
 }
 
