@@ -180,6 +180,16 @@ def fit_jobs(
         return list(stream(client, _fit_job_there, started, "trainings", None, shared))
 
 
+def fit_arrays(model: keras.Model, data: tuple, seed: int, options: dict) -> dict[str, list]:
+    """Train on arrays, for ``fit_jobs``: the losses after each epoch.
+
+    ``data`` is (inputs, targets, held out), as ``model.fit`` has them; ``options`` go there as
+    well.
+    """
+    X, y, held_out = data
+    return model.fit(X, y, validation_data=held_out, verbose=0, **options).history
+
+
 def _fit_job(
     job: Job, drawn: list, trainer: Trainer, fit: Callable, data: object
 ) -> tuple[list, object]:
@@ -261,6 +271,28 @@ def load_model(path: str | Path) -> tuple[keras.Model, dict]:
             raise ValueError(f"{path} has no {DETAILS}: it was not written by save_model")
         details = json.loads(archive.read(DETAILS))
     return keras.saving.load_model(path), details
+
+
+def save_seeds(folder: str | Path, model: keras.Model, by_seed: list, /, **details) -> None:
+    """``save_model`` once a seed, with the weights ``by_seed``: 0.keras, 1.keras … in ``folder``,
+    where no other such file is left.
+    """
+    for old in Path(folder).glob("*.keras"):
+        old.unlink()
+    for number, trained in enumerate(by_seed):
+        model.set_weights(trained)
+        save_model(Path(folder) / f"{number}.keras", model, **details)
+
+
+def load_seeds(folder: str | Path) -> tuple[list, dict]:
+    """The weights of each seed, and the details, that ``save_seeds`` wrote."""
+    weights, details = [], {}
+    for path in sorted(Path(folder).glob("*.keras"), key=lambda path: int(path.stem)):
+        model, details = load_model(path)
+        weights.append(model.get_weights())
+    if not weights:
+        raise FileNotFoundError(f"no model in {folder}: save_seeds writes them")
+    return weights, details
 
 
 def _as_list(value: object) -> list:

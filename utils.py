@@ -538,3 +538,17 @@ def plot_rolling_ic(ic: pd.Series, window: int, ax: plt.Axes | None = None) -> p
     ax.set(title=f"Information coefficient, mean of {window} dates", ylabel="Spearman correlation")
     legend_below(ax)
     return ax
+
+
+def plot_fan(history: pd.Series, paths: np.ndarray, ax: plt.Axes | None = None) -> plt.Axes:
+    """A monthly series, and the median and the 50, 80 and 95 % bands of simulated ``paths`` (paths,
+    months) that follow its last month.
+    """
+    ax = ax or plt.subplots()[1]
+    months = pd.date_range(history.index[-1], periods=paths.shape[1] + 1, freq="MS")[1:]
+    for level in (0.95, 0.8, 0.5):
+        band = np.quantile(paths, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        ax.fill_between(months, *band, color=FAMILIES["network"], alpha=0.25, lw=0)
+    ax.plot(months, np.median(paths, axis=0), color=FAMILIES["network"])
+    ax.plot(history, color=FAMILIES["truth"], lw=0.9)
+    return ax

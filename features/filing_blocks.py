@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from gensim.models import Word2Vec
 from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 
 from features.words import PAD, UNKNOWN, Vocabulary, tokenize
 
@@ -32,21 +34,33 @@ def inverse_document_frequency(counts: csr_matrix) -> np.ndarray:
     return np.log((1 + samples) / (1 + found)) + 1
 
 
+def tf_idf(counts: csr_matrix, idf: np.ndarray) -> csr_matrix:
+    """Weights of counted words, sparse (samples, words): one plus the logarithm of the count, times
+    ``idf``, (words,); each row has length one. What scikit-learn calls a sublinear TF-IDF.
+    """
+    weights = csr_matrix(counts, copy=True)
+    weights.data = (1 + np.log(weights.data)) * idf[weights.indices]
+    return normalize(weights)
+
+
 def blocks_of_words(
     sequences: Sequence[np.ndarray],
-    idf: np.ndarray,
+    weights: csr_matrix,
     block: int = 100,
-    blocks: int = 48,
+    blocks: int = 24,
     words: int = 80,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each section as at most ``blocks`` blocks of ``block`` ids, spread evenly over it.
+    """Each section as at most ``blocks`` blocks of ``block`` ids, or of more where that is not
+    enough.
 
-    A block is its distinct ids with TF-IDF weights (1 + log of the count, times ``idf``) of length
-    one, the heaviest ``words`` of them. Short sections are padded at the *end*: the mask of a GRU
-    must begin with what is there, or cuDNN refuses it.
+    ``weights`` are those of the words of each section, sparse (samples, ids). A block is its
+    distinct ids, each with its share of the weight: so much of it as the block has of the word's
+    occurrences in the section. Summed over the blocks, the shares are the weights again. Of a block
+    with more ids than ``words``, the heaviest are kept. Short sections are padded at the *end*: the
+    mask of a GRU must begin with what is there, or cuDNN refuses it.
 
     Returns:
-        (ids, weights): int32 and float32, each (samples, steps, ``words``) with as many steps as
+        (ids, shares): int32 and float32, each (samples, steps, ``words``) with as many steps as
         the longest section needs; PAD and 0 where there is no word.
 
     Raises:
@@ -54,31 +68,32 @@ def blocks_of_words(
     """
     if min(block, blocks, words) < 1:
         raise ValueError(f"sizes must be at least 1, given {block}, {blocks} and {words}")
-    sizes = np.array([max(1, -(-len(ids) // block)) for ids in sequences], dtype=int)
-    steps = int(min(blocks, sizes.max(initial=1)))
+    longest = max((len(sequence) for sequence in sequences), default=0)
+    steps = int(min(blocks, max(1, -(-longest // block))))
     ids = np.full((len(sequences), steps, words), PAD, dtype="int32")
-    weights = np.zeros((len(sequences), steps, words), dtype="float32")
+    shares = np.zeros((len(sequences), steps, words), dtype="float32")
     for row, sequence in enumerate(sequences):
-        chosen = np.linspace(0, sizes[row] - 1, min(sizes[row], steps)).astype(int)
-        step = 0
-        for number in chosen:
-            part = sequence[number * block : (number + 1) * block]
-            found, weight = _heaviest(part, idf, words)
+        each = np.zeros(weights.shape[1])  # weight of one occurrence
+        entries = slice(weights.indptr[row], weights.indptr[row + 1])
+        each[weights.indices[entries]] = weights.data[entries]
+        each /= np.maximum(np.bincount(sequence, minlength=len(each)), 1)
+        size, step = max(block, -(-len(sequence) // steps)), 0
+        for first in range(0, len(sequence), size):
+            found, share = _heaviest(sequence[first : first + size], each, words)
             if len(found) == 0:
                 continue  # unknown words only: an empty step would be a gap in the mask
             ids[row, step, : len(found)] = found
-            weights[row, step, : len(found)] = weight
+            shares[row, step, : len(found)] = share
             step += 1
-    return ids, weights
+    return ids, shares
 
 
-def _heaviest(part: np.ndarray, idf: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct known ids of a block and their weights of length one, the heaviest first."""
+def _heaviest(part: np.ndarray, each: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct known ids of a block and the sum of their weights, the heaviest first."""
     found, count = np.unique(part[part > UNKNOWN], return_counts=True)
-    weight = (1 + np.log(count)) * idf[found]
+    weight = count * each[found]
     order = np.argsort(-weight, kind="stable")[:words]
-    weight = weight[order]
-    return found[order], weight / max(np.sqrt((weight**2).sum()), 1e-9)
+    return found[order], weight[order]
 
 
 def word_vectors(
@@ -117,6 +132,23 @@ def random_vectors(size: int, width: int = 48, noise: float = 0.05, seed: int = 
     vectors = np.random.default_rng(seed).normal(0, noise, (size, width)).astype("float32")
     vectors[PAD] = 0
     return vectors
+
+
+def padded(blocks: tuple[np.ndarray, np.ndarray], steps: int) -> list[np.ndarray]:
+    """Ids and weights of blocks, (samples, fewer, words), padded at the end to ``steps``."""
+    return [np.pad(part, [(0, 0), (0, steps - part.shape[1]), (0, 0)]) for part in blocks]
+
+
+def short_inputs(texts: Sequence[Sequence[str]], train: slice) -> tuple[list, np.ndarray, int]:
+    """What a network and what ridge read of short texts, each a list of sentences.
+
+    Returns ``sentence_blocks``, the TF-IDF weights of words and of pairs of neighbours, (texts,
+    terms), and the number of known words; all from the words of the texts ``train``.
+    """
+    joined = [" . ".join(sentences) for sentences in texts]
+    known = Vocabulary.fit([tokenize(text) for text in joined[train]])
+    pairs = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(joined[train])
+    return list(sentence_blocks(texts, known)), pairs.transform(joined).toarray(), len(known)
 
 
 def sentence_blocks(

@@ -1,6 +1,7 @@
 """Forecasts of what follows a filing, judged by month, and the controls of notebook 09."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ from scipy import stats
 from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold, cross_val_predict
 
 from data.synthetic import BAD, GOOD
+from data.word_lists import load_risk_words
+from scores import score_row
 
 
 def sentences_of(sequence: np.ndarray, lengths: np.ndarray) -> set[bytes]:
@@ -32,7 +36,23 @@ def share_repeated(sections: pd.DataFrame, before: np.ndarray) -> np.ndarray:
     return share
 
 
+def repeated_sentences(sections: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """``share_repeated`` from the filing of the same company before, and from one of another, drawn
+    at random: two (samples,), NaN where there is none. ``sections`` are sorted by date.
+    """
+    company = sections["ticker"].to_numpy()
+    rows = pd.Series(np.arange(len(sections)))
+    before = rows.groupby(company).shift().fillna(-1).astype(int).to_numpy()
+    other = np.random.default_rng(0).permutation(len(sections))
+    other[company[other] == company] = -1
+    return share_repeated(sections, before), share_repeated(sections, other)
+
+
 PERIODS = {"return": "M", "risk": "Y"}  # filings are ranked within months, or within years
+TASKS = {  # name of the question and of its score in the score files
+    "return": ("week_after_filing", "ic"),
+    "risk": ("volatility_63_days", "rank_correlation"),
+}
 
 
 def _moments(outcome, predicted, filed, kind):
@@ -107,6 +127,82 @@ def judge_with_interval(
     return float(value), float(value - width), float(value + width)
 
 
+def score_rows(
+    kind: str,
+    outcome: np.ndarray,
+    forecasts: dict[str, np.ndarray],
+    filed: pd.Series,
+    company: pd.Series,
+) -> list[dict]:
+    """Rows of a score file, one for each of the ``forecasts``, by ``judge_with_interval``."""
+    rows = []
+    for name, forecast in forecasts.items():
+        value, *interval = judge_with_interval(kind, outcome, forecast, filed, company)
+        rows.append(score_row(TASKS[kind][0], name, TASKS[kind][1], value, interval, len(outcome)))
+    return rows
+
+
+def difference_row(
+    kind: str,
+    outcome: np.ndarray,
+    forecasts: dict[str, np.ndarray],
+    names: tuple[str, str],
+    filed: pd.Series,
+    company: pd.Series,
+) -> dict:
+    """Row of a score file: the score of one of the ``forecasts`` less that of another."""
+    first, second = names
+    value, *interval = judge_with_interval(
+        kind, outcome, forecasts[first], filed, company, less=forecasts[second]
+    )
+    task, metric = TASKS[kind]
+    model = f"{first}, less {second}"
+    return score_row(task, model, f"{metric}_difference", value, interval, len(outcome))
+
+
+def rows_of_groups(
+    outcome: np.ndarray,
+    name: str,
+    forecast: np.ndarray,
+    filed: pd.Series,
+    company: pd.Series,
+    known: pd.Series,
+) -> list[dict]:
+    """Rows for a forecast of risk: of the companies that are in ``known``, and of new ones, each
+    where there are two of them.
+    """
+    new = ~company.isin(known).to_numpy()
+    rows = []
+    for group, part in {"companies seen before": ~new, "new companies": new}.items():
+        if company[part].nunique() > 1:
+            of_group = {f"{name}: {group}": forecast[part]}
+            rows += score_rows("risk", outcome[part], of_group, filed[part], company[part])
+    return rows
+
+
+def score_board(runs: dict[str, list[dict]]) -> pd.DataFrame:
+    """Scores with their intervals as texts: a row a model, a column a question and run.
+
+    ``runs`` are lists of rows by name; differences and what no first run has are left out.
+    """
+    models = dict.fromkeys(row["model"] for row in next(iter(runs.values())))
+    board = {}
+    for kind, (task, metric) in TASKS.items():
+        for label, rows in runs.items():
+            of_kind = [row for row in rows if (row["task"], row["metric"]) == (task, metric)]
+            text = "{value:.2f} [{low:.2f}, {high:.2f}]"
+            board[kind, label] = {row["model"]: text.format(**row) for row in of_kind}
+    board = pd.DataFrame(board).reindex(models).dropna(how="all")
+    return board.astype(object).fillna("")
+
+
+def in_words(row: dict) -> str:
+    """A difference with its interval, in words (Markdown)."""
+    value, low, high = row["value"], row["low"], row["high"]
+    text = "better" if low > 0 else "worse" if high < 0 else "neither better nor worse"
+    return f"**{text}** ({value:+.3f} [{low:+.3f}, {high:+.3f}])"
+
+
 def shuffle_within_months(values: np.ndarray, filed: pd.Series, seed: int) -> np.ndarray:
     """``values`` in random order among the filings of the same month; nothing else changes."""
     generator = np.random.default_rng(seed)
@@ -143,6 +239,24 @@ def permutation_test(
     return value, float(np.quantile(chance, 0.95)), float(p_value)
 
 
+def against_chance(
+    answers: dict[str, np.ndarray],
+    forecasts: dict[tuple[str, str], np.ndarray],
+    part: slice,
+    filed: pd.Series,
+) -> pd.DataFrame:
+    """IC and p value of ``permutation_test`` for each of the ``forecasts`` of a ``part``.
+
+    ``answers`` are returns by name, (samples,); ``forecasts``, by name of the answer and of the
+    method, are those of the part alone.
+    """
+    rows = {}
+    for (name, method), predicted in forecasts.items():
+        value, _, p_value = permutation_test(answers[name][part], predicted, filed[part])
+        rows[name, method] = [value, p_value]
+    return pd.DataFrame(rows, ["IC", "p value"]).T
+
+
 def share_of_words(
     sequences: Sequence[np.ndarray], vocabulary: Sequence[str], words: Sequence[str]
 ) -> np.ndarray:
@@ -154,6 +268,17 @@ def share_of_words(
     for position, token in enumerate(vocabulary):
         found[position] = sum(word in wanted for word in token.split("_"))
     return np.array([found[ids].mean() for ids in sequences])
+
+
+def shares_of_lists(sequences: Sequence[np.ndarray], vocabulary: Sequence[str]) -> pd.DataFrame:
+    """``share_of_words`` for each list of ``load_risk_words``: columns "words_…", a row a sequence
+    from 0 on.
+    """
+    lists = load_risk_words().items()
+    shares = {
+        f"words_{name}": share_of_words(sequences, vocabulary, words) for name, words in lists
+    }
+    return pd.DataFrame(shares)
 
 
 def tone_of(sequences: Sequence[np.ndarray], vocabulary: Sequence[str]) -> np.ndarray:
@@ -182,6 +307,42 @@ def sectors_of_text(
     mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
     groups = KMeans(min(sectors, int(known.sum())), n_init=4, random_state=0).fit(mean[known])
     return groups.predict(mean)[code]
+
+
+class RidgeLine(NamedTuple):
+    """A ridge regression whose penalty was chosen, and its forecasts (samples,): those of the
+    training samples by models that have not seen them.
+    """
+
+    penalty: float
+    model: Ridge
+    forecast: np.ndarray
+
+
+def choose_ridge(
+    words: csr_matrix,
+    y: np.ndarray,
+    kind: str,
+    filed: pd.Series,
+    parts: tuple[slice, slice],
+    penalties: Sequence[float],
+) -> RidgeLine:
+    """Ridge regression of y, (samples,), on words, fitted on the first of ``parts``, with the
+    penalty that has the best score on the second.
+
+    The training samples are forecast in fifths, which follow each other as the samples do, each
+    from the other four: what is left of them is as large as what is left of later ones.
+    """
+    train, held_out = parts
+    fitted, scored = {}, {}
+    for penalty in penalties:
+        model = fitted[penalty] = Ridge(penalty).fit(words[train], y[train])
+        predicted = model.predict(words[held_out])
+        scored[penalty] = judge(kind, y[held_out], predicted, filed[held_out])
+    best = max(scored, key=scored.get)
+    forecast = fitted[best].predict(words)
+    forecast[train] = cross_val_predict(Ridge(best), words[train], y[train], cv=KFold(5))
+    return RidgeLine(best, fitted[best], forecast)
 
 
 def forecast_held_out(

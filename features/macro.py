@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.special import expit
@@ -18,7 +19,9 @@ from statsmodels.tsa.api import VAR
 from statsmodels.tsa.statespace.dynamic_factor_mq import DynamicFactorMQ
 from threadpoolctl import threadpool_limits
 
+from features.volatility import clark_west
 from scores import confidence_set, score_row
+from utils import legend_below
 
 ALPHAS = tuple(
     10.0 ** np.arange(0, 4.5, 0.5)
@@ -745,6 +748,22 @@ def first_months(errors: np.ndarray, months: int = 3) -> np.ndarray:
     return errors[:, :months].mean(axis=(0, 1))
 
 
+def choose(
+    fits: Sequence[Callable], forecast: Callable, truth: np.ndarray, base: np.ndarray
+) -> tuple[Callable, dict, np.ndarray]:
+    """The one of ``fits`` with the smallest error in months one to three, its ``measures``, and its
+    errors as shares of ``base`` (series,).
+
+    ``forecast(fit)`` gives paths (dates, paths, months, series) for ``truth`` (dates, months,
+    series). The errors are compared by the mean of the shares.
+    """
+    tried = []
+    for fit in fits:
+        measured = measures(truth, forecast(fit))
+        tried.append((fit, measured, first_months(measured["mae"]) / base))
+    return min(tried, key=lambda each: each[2].mean())
+
+
 def mean_table(
     measured: dict[str, dict], names: Sequence[str], ahead: Sequence[int], metric: str = "mae"
 ) -> pd.DataFrame:
@@ -821,6 +840,40 @@ def block_interval(
     return float(low), float(high)
 
 
+def cost_of_lag(known: np.ndarray, late: np.ndarray, lag: int, place: int) -> list[float]:
+    """What a release lag adds to the error of the same three months of one series (the
+    ``place``-th): [mean error, what is added, and its interval].
+
+    ``known`` are the errors (dates, months, series) where all is known at once, ``late`` those of
+    forecasts that start ``lag`` months earlier.
+    """
+    known = known[:, :3, place].mean(axis=1)
+    cost = late[:, lag : lag + 3, place].mean(axis=1) - known
+    return [known.mean(), cost.mean(), *block_interval(cost)]
+
+
+def plot_densities(
+    measured: dict[str, dict], names: Sequence[str], colours: dict, base: str
+) -> plt.Figure:
+    """CRPS relative to the model ``base``, and share of the truth in the 80 % band, by months:
+    a line a model, a column a series.
+    """
+    months = next(iter(measured.values()))["crps"].shape[1]
+    ahead = range(1, months + 1)
+    crps_of, held = (mean_table(measured, names, ahead, key) for key in ("crps", "coverage"))
+    fig, axes = plt.subplots(2, len(names), figsize=(12, 7), sharex=True, squeeze=False)
+    for (above, below), name in zip(axes.T, names):
+        for model in measured:
+            look = dict(color=colours[model], label=model)
+            above.plot(ahead, crps_of.loc[model, name] / crps_of.loc[base, name], **look)
+            below.plot(ahead, held.loc[model, name], **look)
+        above.set(title=name, ylabel=f"CRPS relative to the {base}")
+        below.axhspan(0.75, 0.85, color="grey", alpha=0.2)
+        below.set(xlabel="months ahead", ylabel="share in the 80 % band")
+    legend_below(axes[1, 0])
+    return fig
+
+
 # ---- words
 
 
@@ -845,6 +898,24 @@ def compared(
         f"{answer} the {base}, MAE {1 + gain.mean() / errors.mean():.3f} of it, "
         f"difference {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]{without}"
     )
+
+
+def nested(
+    model: str,
+    start: str,
+    measured: dict[str, dict],
+    paths: dict[str, np.ndarray],
+    truth: np.ndarray,
+    place: int,
+    dates: pd.DatetimeIndex,
+) -> str:
+    """``compared`` for a model and the one that is nested in it, ``start``, and the test of Clark
+    and West one month ahead. ``paths`` by model and ``truth`` as in ``measures``.
+    """
+    small, large = (np.median(paths[name][:, :, 0, place], axis=1) for name in (start, model))
+    t_value, p_value = clark_west(truth[:, 0, place], small, large)
+    line = compared(measured, model, start, place, dates)
+    return f"{line}; Clark–West t = {t_value:.1f} (p = {p_value:.2f})"
 
 
 # ---- what is stored

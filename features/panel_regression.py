@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
+
+from features.panel_scores import paired_by_week
+from scores import auc
+from utils import Split
 
 BATCH = 50_000
 
@@ -136,3 +141,97 @@ def walk_forward_ridge(
             fit = so_far.with_penalty(penalty * (known.stop - known.start))
             parts[penalty].append(fit.predict(inputs, stock, coming))
     return {penalty: np.concatenate(forecasts) for penalty, forecasts in parts.items()}
+
+
+def best_logistic(
+    inputs: np.ndarray, labels: np.ndarray, split: Split, strengths: Sequence[float]
+) -> LogisticRegression:
+    """``logistic`` fitted on the training samples, with the strength of the highest AUC on
+    validation.
+    """
+    fits, curve = {}, {}
+    for strength in strengths:
+        fits[strength] = logistic(inputs[split.train], labels[split.train], strength)
+        odds = fits[strength].decision_function(inputs[split.validation])
+        curve[strength] = auc(labels[split.validation], odds)
+    return fits[max(curve, key=curve.get)]
+
+
+def best_linear(
+    inputs: Sequence,
+    labels: np.ndarray,
+    stock: np.ndarray,
+    split: Split,
+    penalties: Sequence[float],
+    effects: bool,
+) -> np.ndarray:
+    """Forecasts for all samples of a ``PanelRegression`` of ``labels`` (0 or 1) that was fitted on
+    the training samples, with the penalty of the highest AUC on validation.
+    """
+    model, curve = PanelRegression(effects).fit(inputs, labels, stock, split.train), {}
+    for penalty in penalties:
+        model = model.with_penalty(penalty)
+        predicted = model.predict(inputs, stock, split.validation)
+        curve[penalty] = auc(labels[split.validation], predicted)
+    best = model.with_penalty(max(curve, key=curve.get))
+    return best.predict(inputs, stock, slice(0, len(labels)))
+
+
+def gains_of_inputs(
+    base: list,
+    further: dict[str, tuple[bool, list]],
+    targets: dict[str, np.ndarray],
+    stock: np.ndarray,
+    split: Split,
+    dates: np.ndarray,
+) -> pd.DataFrame:
+    """t-statistics, paired by week, of the squared error on validation with further inputs less
+    that without: a row a further input, a column a target. Negative: lower with the input.
+
+    ``further``: name -> (with stock effects?, inputs beside those of ``base``). Regressions fitted
+    on the training samples; ``targets``, ``stock`` and ``dates`` are for all samples.
+    """
+    part = split.validation
+    table = pd.DataFrame(index=list(further), columns=list(targets), dtype=float)
+    for question, target in targets.items():
+        errors = {}
+        for name, (effects, more) in {None: (False, []), **further}.items():
+            inputs = [*base, *more]
+            model = PanelRegression(effects).fit(inputs, target, stock, split.train)
+            errors[name] = (target[part] - model.predict(inputs, stock, part)) ** 2
+        for name in further:
+            pair = errors[name], errors[None]
+            table.loc[name, question] = paired_by_week(*pair, dates[part])[1]
+    return table
+
+
+def walk_forward_grid(
+    inputs: np.ndarray,
+    columns: dict[str, slice],
+    targets: dict[str, np.ndarray],
+    stock: np.ndarray,
+    folds: list[tuple[slice, slice]],
+    penalties: list[float],
+) -> dict[tuple[str, str, float], np.ndarray]:
+    """``walk_forward_ridge`` for some ``columns`` of inputs (samples, steps, features) by name,
+    each of the ``targets`` and penalties: (name, target, penalty) -> forecasts. Columns called
+    "all" have stock effects beside them.
+    """
+    tried = {}
+    for name, part in columns.items():
+        for target, outcome in targets.items():
+            known = [inputs[:, :, part]], outcome, stock, folds, penalties
+            for penalty, predicted in walk_forward_ridge(*known, name == "all").items():
+                tried[name, target, penalty] = predicted
+    return tried
+
+
+def walk_forward_logistic(
+    inputs: np.ndarray, labels: np.ndarray, folds: list[tuple[slice, slice]]
+) -> np.ndarray:
+    """Log odds from ``logistic`` for all ``folds``, one after the other."""
+    forecasts = []
+    for known, coming in folds:
+        fit = logistic(inputs[known], labels[known], 1.0)
+        forecasts.append(fit.decision_function(inputs[coming]))
+    return np.concatenate(forecasts)

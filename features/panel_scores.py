@@ -2,6 +2,8 @@
 and paired.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import squareform
@@ -19,6 +21,20 @@ def smallest_effect(standard_error: float, power: float = 0.8, level: float = 0.
     Statistical Power Analysis).
     """
     return (norm.ppf(1 - level / 2) + norm.ppf(power)) * standard_error
+
+
+def smallest_effects(
+    returns: np.ndarray, labels: np.ndarray, guess: np.ndarray, dates: np.ndarray, weeks: int
+) -> tuple[float, float]:
+    """Smallest weekly IC, and smallest AUC, that ``weeks`` weeks would find four times out of five.
+
+    The spread of the weekly IC, and of the AUC over resampled weeks, is that of the forecast
+    ``guess`` in the given samples; ``returns``, ``labels`` (0 or 1) and the others are (samples,).
+    """
+    ic = information_coefficient(returns, guess, dates)
+    row = auc_row("", "", labels, guess, dates)
+    error = (row["high"] - row["low"]) / (2 * norm.ppf(0.975)) * np.sqrt(len(ic) / weeks)
+    return smallest_effect(ic.std() / np.sqrt(weeks)), 0.5 + smallest_effect(error)
 
 
 def qlike_of_logs(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -101,6 +117,32 @@ def direction_rows(
     return rows
 
 
+def ic_differences(ics: dict[str, pd.Series], own: str, rivals: Sequence[str]) -> dict[str, str]:
+    """Mean of the weekly IC ``own`` less that of each of the rivals, paired by week, and its t
+    statistic, as texts by rival.
+    """
+    texts = {}
+    for rival in rivals:
+        mean, t = mean_t_statistic((ics[own] - ics[rival]).dropna())
+        texts[rival] = f"{mean:+.4f} (t = {t:.1f})"
+    return texts
+
+
+def false_alarms(outcome: np.ndarray, dates: np.ndarray, draws: int = 200) -> float:
+    """Share of ``draws`` forecasts without knowledge whose rank correlation over all samples
+    together is significant at five percent: each has one random number a week, for all its stocks.
+
+    ``outcome`` and ``dates`` are (samples,).
+    """
+    generator = np.random.default_rng(0)
+    week, ranked = np.unique(dates, return_inverse=True)[1], rankdata(outcome)
+    pooled = []
+    for _ in range(draws):
+        guess = generator.random(week.max() + 1)[week]
+        pooled.append(np.corrcoef(rankdata(guess), ranked)[0, 1])
+    return float(np.mean(np.abs(pooled) > norm.ppf(0.975) / np.sqrt(len(outcome))))
+
+
 def ic_table(forecasts: dict[str, np.ndarray], windows: Windows, part: slice) -> pd.DataFrame:
     """Mean weekly IC, its t-statistic and the share of positive weeks, a row a forecast.
 
@@ -151,6 +193,46 @@ def volatility_table(
             t = [paired_by_week(*pair, weeks)[1] for pair in zip(losses, others)]
         rows[name] = [r2(true, forecast[part]), losses[1].mean(), *t]
     return pd.DataFrame(rows, ["R²", "QLIKE", "t, squared error", "t, QLIKE"]).T
+
+
+def paired_table(
+    forecasts: dict[str, np.ndarray], actual: np.ndarray, dates: np.ndarray, own: str
+) -> pd.DataFrame:
+    """t-statistics, paired by week, of both losses of the forecast ``own`` of the log volatility
+    less those of each other: a row a rival. Negative: its losses are smaller.
+
+    ``forecasts`` are by name; these, ``actual`` and ``dates`` are (samples,).
+    """
+    rows = {}
+    for name, rival in forecasts.items():
+        if name != own:
+            both = forecasts[own], rival
+            squares = [(actual - forecast) ** 2 for forecast in both]
+            costs = [qlike_of_logs(actual, forecast) for forecast in both]
+            rows[name] = [paired_by_week(*losses, dates)[1] for losses in (squares, costs)]
+    return pd.DataFrame(rows, ["t, squared error", "t, QLIKE"]).T
+
+
+def direction_line(
+    forecasts: dict[str, np.ndarray],
+    own: str,
+    rivals: Sequence[str],
+    actual: np.ndarray,
+    returns: np.ndarray,
+    dates: np.ndarray,
+) -> str:
+    """Weekly IC of the forecast ``own``, its difference from each of the ``rivals``, paired by
+    week, and the Pesaran-Timmermann test: one line of text. Arrays are (samples,), ``actual`` is 0
+    or 1.
+    """
+    ics = {
+        name: information_coefficient(returns, forecasts[name], dates) for name in [own, *rivals]
+    }
+    text = f"IC {ics[own].mean():.3f} (t = {mean_t_statistic(ics[own])[1]:.1f})"
+    for rival, difference in ic_differences(ics, own, rivals).items():
+        text += f"; against {rival} {difference}"
+    sign = pesaran_timmermann(actual - 0.5, forecasts[own] - 0.5, dates)[1]
+    return f"{text}; Pesaran-Timmermann t = {sign:.1f}"
 
 
 def auc_row(

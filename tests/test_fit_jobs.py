@@ -134,3 +134,28 @@ def test_a_batch_holds_whole_weeks():
     first = batches[0][0]["x"].copy()
     batches.on_epoch_end()
     assert (batches[0][0]["x"] != first).any()
+
+
+def test_arrays_are_fitted_and_the_losses_kept(data):
+    X, y, _ = data
+    held_out = X[150:], y[150:]
+    jobs = [Job(seed, (0.5,), (dict(epochs=3, batch_size=50),)) for seed in (0, 1)]
+    kept = fit_jobs(Trainer(build, 0.5), training.fit_arrays, jobs, (X[:150], y[:150], held_out))
+    for weights, losses in kept:
+        model = build(0.5)
+        model.set_weights(weights)
+        assert losses["val_loss"][-1] == pytest.approx(model.evaluate(*held_out, verbose=0))
+        assert len(losses["loss"]) == 3
+
+
+def test_the_weights_of_all_seeds_come_back_and_older_ones_go(tmp_path):
+    model = build(0.5)
+    weights = [[np.full_like(part, number) for part in model.get_weights()] for number in range(11)]
+    training.save_seeds(tmp_path / "folder", model, weights, mean=2.5)
+    found, details = training.load_seeds(tmp_path / "folder")
+    assert [part[0].ravel()[0] for part in found] == list(range(11)), "ten comes after nine"
+    assert details == {"mean": 2.5}
+    training.save_seeds(tmp_path / "folder", model, weights[:1])
+    assert len(training.load_seeds(tmp_path / "folder")[0]) == 1
+    with pytest.raises(FileNotFoundError, match="save_seeds writes"):
+        training.load_seeds(tmp_path / "none")

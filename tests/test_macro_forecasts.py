@@ -8,6 +8,7 @@ import pytest
 from macro_panels import KINDS, error_ratio, panel_of, with_another_future
 from scipy.stats import norm
 
+import utils
 from features import macro
 
 FITS = [
@@ -394,3 +395,68 @@ def test_orders_of_the_autoregressions_are_those_of_statsmodels():
         expected = AutoReg(values, order).fit().params[1:]
         np.testing.assert_allclose(weights[::-1, column, column][: len(expected)], expected)
         assert (weights[::-1, column, column][len(expected) :] == 0).all()
+
+
+def test_the_smallest_error_in_months_one_to_three_is_chosen():
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(40, 6, 2))
+    noise = random.normal(size=(40, 1, 6, 2)) / 10
+    spread = np.array([-0.1, 0, 0.1])[None, :, None, None]
+    wrong_late = np.where(np.arange(6) < 3, 1, 50)[:, None] * noise
+    paths = {
+        "near": truth[:, None] + wrong_late + spread,
+        "far": truth[:, None] + 3 * noise + spread,
+    }
+    base = np.array([0.5, 2.0])
+    fit, measured, shares = macro.choose(["far", "near"], paths.get, truth, base)
+    assert fit == "near", "what comes after the third month does not count"
+    np.testing.assert_allclose(shares * base, np.abs(noise[:, 0, :3]).mean(axis=(0, 1)))
+    np.testing.assert_allclose(measured["mae"], macro.measures(truth, paths["near"])["mae"])
+
+
+def test_the_cost_of_a_lag_is_that_of_the_same_months():
+    random = np.random.default_rng(0)
+    known = random.random((48, 6, 2))
+    late = np.roll(known, 2, axis=1) + 0.5  # two months further away
+    mean, cost, low, high = macro.cost_of_lag(known, late, lag=2, place=1)
+    assert mean == known[:, :3, 1].mean()
+    np.testing.assert_allclose([cost, low, high], 0.5)
+
+
+def test_a_nested_model_has_both_tests_in_its_line(panel):
+    random = np.random.default_rng(1)
+    dates = panel.index[-96:]
+    truth = random.normal(size=(96, 3, 2))
+    better = truth[:, None] + random.normal(size=(96, 5, 3, 2)) / 10
+    paths = {"start": np.zeros((96, 5, 3, 2)), "network": better}
+    measured = {name: macro.measures(truth, each) for name, each in paths.items()}
+    line = macro.nested("network", "start", measured, paths, truth, 0, dates)
+    assert line.startswith("better than the start") and "Clark–West t = " in line
+    assert float(line.split("t = ")[1].split()[0]) > 3
+
+
+def test_densities_are_drawn_by_series_and_model():
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(30, 4, 2))
+    measured = {}
+    for name in ("VAR", "other"):
+        measured[name] = macro.measures(truth, random.normal(size=(30, 9, 4, 2)))
+    colours = {"VAR": "C0", "other": "C1"}
+    fig = macro.plot_densities(measured, ["a", "b"], colours, base="VAR")
+    above, below = fig.axes[1], fig.axes[3]
+    np.testing.assert_allclose(above.lines[0].get_ydata(), 1)
+    ratio = measured["other"]["crps"].mean(axis=0) / measured["VAR"]["crps"].mean(axis=0)
+    np.testing.assert_allclose(above.lines[1].get_ydata(), ratio[:, 1])
+    held = measured["other"]["coverage"].mean(axis=0)
+    np.testing.assert_allclose(below.lines[1].get_ydata(), held[:, 1])
+
+
+def test_a_fan_opens_after_the_last_month():
+    history = pd.Series(np.arange(5.0), pd.date_range("2020-01-01", periods=5, freq="MS"))
+    paths = np.arange(101.0)[:, None] * np.ones((1, 3))
+    ax = utils.plot_fan(history, paths)
+    middle = ax.lines[0]
+    assert list(middle.get_ydata()) == [50, 50, 50]
+    assert pd.Timestamp(middle.get_xdata()[0]) == pd.Timestamp("2020-06-01")
+    band = ax.collections[1].get_paths()[0].vertices[:, 1]  # of four in five
+    np.testing.assert_allclose([band.min(), band.max()], [10, 90])

@@ -3,6 +3,7 @@ at their level.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
@@ -101,3 +102,50 @@ def test_mantel_tells_meaningful_distances_from_random_ones():
     others = pdist(generator.normal(size=(15, 2)))
     observed, _, p = panel_scores.mantel(pdist(places), others, 99)
     assert observed == pytest.approx(spearmanr(pdist(places), others)[0]) and p > 0.05
+
+
+def test_the_power_of_a_panel_grows_with_its_weeks():
+    generator = np.random.default_rng(0)
+    dates, returns, guess = np.repeat(np.arange(200), 10), *generator.normal(size=(2, 2000))
+    labels = (returns > 0).astype(float)
+    least_ic, least_auc = panel_scores.smallest_effects(returns, labels, guess, dates, 400)
+    expected = panel_scores.smallest_effect(1 / np.sqrt(9 * 400))  # ranks of ten stocks
+    assert least_ic == pytest.approx(expected, rel=0.1)
+    more = panel_scores.smallest_effects(returns, labels, guess, dates, 1600)
+    assert more == pytest.approx((least_ic / 2, 0.5 + (least_auc - 0.5) / 2))
+
+
+def test_losses_are_paired_with_those_of_each_rival():
+    dates, actual, predicted = samples()
+    forecasts = {"mean": np.zeros_like(actual), "own": predicted, "worse": predicted + 1}
+    table = panel_scores.paired_table(forecasts, actual, dates, own="own")
+    assert list(table.index) == ["mean", "worse"] and (table < -2).all(axis=None)
+    squares = [(actual - forecasts[name]) ** 2 for name in ("own", "worse")]
+    expected = panel_scores.paired_by_week(*squares, dates)[1]
+    assert table.loc["worse", "t, squared error"] == pytest.approx(expected)
+
+
+def test_the_line_of_a_direction_names_its_rivals():
+    generator = np.random.default_rng(0)
+    dates, returns = np.repeat(np.arange(80), 10), generator.normal(size=800)
+    forecasts = {"good": 0.5 + returns / 20, "none": 0.5 + generator.normal(size=800) / 20}
+    up = (returns > 0).astype(float)
+    line = panel_scores.direction_line(forecasts, "good", ["none"], up, returns, dates)
+    assert line.startswith("IC 1.000") and "; against none +" in line
+    assert float(line.split("Pesaran-Timmermann t = ")[1]) > 3
+
+
+def test_a_number_a_week_fools_the_pooled_correlation_where_weeks_have_a_market():
+    generator = np.random.default_rng(0)
+    dates = np.repeat(np.arange(150), 20)
+    alone = generator.normal(size=3000)
+    assert panel_scores.false_alarms(alone, dates) < 0.12
+    market = np.repeat(generator.normal(size=150), 20)
+    assert panel_scores.false_alarms(alone + market, dates) > 0.3
+
+
+def test_differences_of_weekly_ics_are_paired():
+    ics = {"own": pd.Series([0.1, 0.2, 0.3, 0.2]), "rival": pd.Series([0.0, 0.1, 0.1, 0.2])}
+    texts = panel_scores.ic_differences(ics, "own", ["rival"])
+    t = scores.mean_t_statistic(ics["own"] - ics["rival"])[1]
+    assert texts == {"rival": f"+0.1000 (t = {t:.1f})"}

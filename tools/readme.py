@@ -93,8 +93,8 @@ HEADLINES = {
         "volatility_63_days",
         "rank_correlation",
         "risk, rank correlation",
-        ("GRU over blocks", "GRU"),
-        ("TF-IDF and ridge", "TF-IDF"),
+        ("ridge and GRU over blocks", "ridge + GRU"),
+        ("TF-IDF and ridge", "ridge"),
     ),
     "10": Headline(
         "next_day_volatility",
