@@ -207,7 +207,8 @@ def windows_lost(panel: pd.DataFrame, days: int) -> float:
     there = panel.notna()
     whole = _listed(there).astype("float64").rolling(days).min() == 1
     gap = (~there).astype("float64").rolling(days).max() == 1
-    return float((whole & gap).sum(axis=None) / max(whole.sum(axis=None), 1))
+    windows = whole.to_numpy()
+    return float((windows & gap.to_numpy()).sum() / max(windows.sum(), 1))
 
 
 def _listed(there: pd.DataFrame) -> pd.DataFrame:
