@@ -213,10 +213,10 @@ def _fit_job_there(started: tuple[Job, list], shared: tuple) -> tuple[list, obje
 
 
 def fixed_line(
-    inputs: keras.KerasTensor, weights: np.ndarray, intercept: float
+    inputs: keras.KerasTensor, weights: np.ndarray, intercept: float, name: str | None = None
 ) -> keras.KerasTensor:
     """A fitted regression as a layer that is not trained: (samples, n) -> (samples, 1)."""
-    line = keras.layers.Dense(1, trainable=False)
+    line = keras.layers.Dense(1, trainable=False, name=name)
     output = line(inputs)
     line.set_weights([np.reshape(weights, (-1, 1)), np.reshape(intercept, 1)])
     return output

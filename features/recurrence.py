@@ -191,6 +191,15 @@ def learn_numbers(
     return losses, lengths
 
 
+def answers_of(cell: Callable, weights: list[np.ndarray], X: np.ndarray) -> np.ndarray:
+    """Answers (samples, 1) to X (samples, steps, 2) of a network whose ``cell`` is written out.
+
+    ``weights`` are those of the Keras network: of the cell, then the last two of the output.
+    """
+    *recurrent, V, c = weights
+    return cell(X, *recurrent)[:, -1] @ V + c
+
+
 def answer_by_distance(forecast: Callable, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How much a forecast moves when the first marked number of the adding problem moves.
 
