@@ -248,19 +248,22 @@ class TransformerEncoder(_Sequence):
         self.units, self.heads, self.depth = units, heads, depth
         self.return_sequences = return_sequences
         self.enter = layers.Dense(units, name="enter")
-        self.blocks = []
+        self.parts = []  # of all blocks in one list: Keras before 3.15 saves no list in a list
         for _ in range(depth):
             attention = layers.MultiHeadAttention(heads, units // heads)
             widen = layers.Dense(2 * units, activation="relu")
             narrow = layers.Dense(units)
             norms = layers.LayerNormalization(), layers.LayerNormalization()
-            self.blocks.append([attention, widen, narrow, *norms])
+            self.parts += [attention, widen, narrow, *norms]
+
+    def _blocks(self) -> list[list]:
+        return [self.parts[first : first + 5] for first in range(0, len(self.parts), 5)]
 
     def build(self, input_shape: tuple) -> None:
         self._needs_steps(input_shape)
         states = (*input_shape[:-1], self.units)
         self.enter.build(input_shape)
-        for attention, widen, narrow, first, second in self.blocks:
+        for attention, widen, narrow, first, second in self._blocks():
             attention.build(states, states)
             widen.build(states)
             narrow.build((*input_shape[:-1], 2 * self.units))
@@ -271,7 +274,7 @@ class TransformerEncoder(_Sequence):
         states = self.enter(inputs)
         states = states + position_waves(inputs.shape[1], self.units)
         real = ops.transpose(real_steps(inputs), (0, 2, 1)) > 0  # whom a step may ask
-        for attention, widen, narrow, first, second in self.blocks:
+        for attention, widen, narrow, first, second in self._blocks():
             normed = first(states)
             states = states + attention(normed, normed, attention_mask=real)
             states = states + narrow(widen(second(states)))

@@ -57,7 +57,10 @@ def largest_difference(samples, steps, units, seed, way="scan"):
     return np.abs(as_numpy(states) - step_by_step(keep, add)).max()
 
 
-@pytest.mark.parametrize("way", ["scan", "loop", "keras"])
+RECURSION = pytest.mark.xfail(raises=RecursionError, reason="Keras 3.13's scan of a single step")
+
+
+@pytest.mark.parametrize("way", ["scan", "loop", pytest.param("keras", marks=RECURSION)])
 @some
 @given(
     samples=st.integers(1, 4),
@@ -103,7 +106,7 @@ def test_why_the_scan_is_written_out():
     X, y = inputs(8), np.ones((8, 1), dtype="float32")
     model = keras.Sequential([keras.Input(X.shape[1:]), MinGRU(4, way="keras"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="as_list"):
+    with pytest.raises((ValueError, RecursionError), match="as_list|recursion"):
         model.fit(X, y, verbose=0)
 
 

@@ -48,6 +48,15 @@ def test_cells_equal_keras_layers(name, shape, units):
 
 
 @pytest.mark.parametrize("name", CELLS)
+def test_a_cell_written_out_answers_as_the_network(name):
+    layer, options, cell = CELLS[name]
+    model = keras.Sequential([keras.Input((7, 2)), layer(3, **options), layers.Dense(1)])
+    X = np.random.default_rng(0).normal(size=(5, 7, 2)).astype("float32")
+    answers = notebook["answers_of"](cell, model.get_weights(), X)
+    np.testing.assert_allclose(answers, model.predict(X, verbose=0), atol=WITHIN)
+
+
+@pytest.mark.parametrize("name", CELLS)
 @some
 @given(features=st.integers(1, 30), units=st.integers(1, 60))
 def test_parameter_counts_equal_keras(name, features, units):
