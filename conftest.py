@@ -31,13 +31,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 RESULTS = Path(__file__).resolve().parent / "results" / "bundled"
 
 
-def seconds(path):
+def seconds(path: Path) -> float:
     """What a notebook took when its outputs were made; 0 for files of tests."""
     told = RESULTS / f"{path.stem}.json"
     return json.loads(told.read_text(encoding="utf-8"))["seconds"] if told.exists() else 0
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: notebooks by their seconds, then tests by how many are slow. Where two
     cores work file by file, none then works alone on a long one at the end.
     """
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="module")
-def reviews():
+def reviews() -> object:
     """The bundled reviews."""
     import data  # not before the line above on curl_cffi
 

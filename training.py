@@ -238,7 +238,7 @@ def outputs_over_seeds(
     return {name: np.stack(values) for name, values in outputs.items()}
 
 
-def save_model(path: str | Path, model: keras.Model, **details) -> Path:
+def save_model(path: str | Path, model: keras.Model, **details: object) -> Path:
     """Write a trained model and what it needs beside its weights into one ``.keras`` file, whole or
     not at all.
 
@@ -273,7 +273,7 @@ def load_model(path: str | Path) -> tuple[keras.Model, dict]:
     return keras.saving.load_model(path), details
 
 
-def save_seeds(folder: str | Path, model: keras.Model, by_seed: list, /, **details) -> None:
+def save_seeds(folder: str | Path, model: keras.Model, by_seed: list, /, **details: object) -> None:
     """``save_model`` once a seed, with the weights ``by_seed``: 0.keras, 1.keras … in ``folder``,
     where no other such file is left.
     """
@@ -322,7 +322,7 @@ class TextBatches(keras.utils.PyDataset):
         )
         self.on_epoch_end()
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self.batches = batches_by_length(self.sequences, self.lengths, self.batch_size, self.rng)
 
     def __len__(self):
@@ -335,7 +335,9 @@ class TextBatches(keras.utils.PyDataset):
         return np.where(dropped, UNKNOWN, words), self.labels[rows]
 
 
-def predict(model, sequences, lengths, batch_size=512):
+def predict(
+    model: keras.Model, sequences: list, lengths: Iterable[int], batch_size: int = 512
+) -> np.ndarray:
     """Outputs of a single-output model for ``sequences`` of any length up to the longest of
     ``lengths``: (samples,).
     """
@@ -455,10 +457,10 @@ class ReadPieces(keras.layers.Layer):
         self.units, self.piece = units, piece
         self.gru = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True))
 
-    def build(self, vectors_shape, real_shape=None):
+    def build(self, vectors_shape: tuple, real_shape: tuple | None = None) -> None:
         self.gru.build((None, self.piece, vectors_shape[-1]))
 
-    def call(self, vectors, real):
+    def call(self, vectors: object, real: object) -> object:
         width = vectors.shape[-1]
         in_piece = keras.ops.reshape(real, (-1, self.piece, 1))
         states = self.gru(keras.ops.reshape(vectors, (-1, self.piece, width)) * in_piece)
@@ -470,10 +472,10 @@ class ReadPieces(keras.layers.Layer):
         )
         return keras.ops.concatenate(_pooled(pieces, has_words[..., None]), axis=-1)
 
-    def compute_output_shape(self, vectors_shape, real_shape=None):
+    def compute_output_shape(self, vectors_shape: tuple, real_shape: tuple | None = None) -> tuple:
         return (vectors_shape[0], 8 * self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "units": self.units, "piece": self.piece}
 
 
@@ -481,10 +483,10 @@ class ReadPieces(keras.layers.Layer):
 class MeanOfWords(keras.layers.Layer):
     """Mean over real words: values (texts, words, n), ``real`` (texts, words) -> (texts, n)."""
 
-    def call(self, values, real):
+    def call(self, values: object, real: object) -> object:
         return _pooled(values, real[..., None])[1]
 
-    def compute_output_shape(self, values_shape, real_shape=None):
+    def compute_output_shape(self, values_shape: tuple, real_shape: tuple | None = None) -> tuple:
         return (values_shape[0], values_shape[-1])
 
 
@@ -492,10 +494,10 @@ class MeanOfWords(keras.layers.Layer):
 class RealWords(keras.layers.Layer):
     """1.0 where a text has a word, 0.0 where it has padding: (texts, words) -> (texts, words)."""
 
-    def call(self, words):
+    def call(self, words: object) -> object:
         return keras.ops.cast(keras.ops.not_equal(words, PAD), "float32")
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple) -> tuple:
         return shape
 
 
@@ -765,7 +767,8 @@ def fit_network(
     tried = {rate: fit(first, rate) for rate in rates}
     rate = min(tried, key=lambda each: tried[each][0])
     kept = [tried[rate], *[fit(seed, rate) for seed in others]]
-    weights, histories = [run[2] for run in kept], [run[1] for run in kept]
+    histories = [run[1] for run in kept]
+    weights = [run[2] for run in kept]
     parameters = trainer.model.count_params()
 
     def predict(rows):

@@ -6,17 +6,18 @@ import argparse
 import contextlib
 import io
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import data
-from data.catalog import DATASETS
+from data.catalog import DATASETS, DataSource
 from data.downloads import download
 from data.downloads.stored import is_as_recorded, read_record, remove
 from data.source import DataError, local_file, sha256
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 1 after an error, 130 after Ctrl-C."""
     options = vars(parser().parse_args(arguments))
     command = {"download": download_datasets, "list": list_datasets, "remove": remove_dataset}[
@@ -32,7 +33,7 @@ def main(arguments=None):
         return 130
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m data", description="Data sets of the notebooks.")
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="what is present, from where, dates, size, hash, licence")
@@ -80,12 +81,12 @@ def parser():
     return top
 
 
-def day(text):
+def day(text: str) -> str:
     """A date as YYYY-MM-DD."""
     return str(date.fromisoformat(text))
 
 
-def tickers_in(file):
+def tickers_in(file: str | Path) -> list[str]:
     """The tickers in a text file, separated by white space."""
     try:
         tickers = Path(file).read_text(encoding="utf-8-sig").split()
@@ -96,7 +97,7 @@ def tickers_in(file):
     return tickers
 
 
-def download_datasets(name, **options):
+def download_datasets(name: str, **options: object) -> int:
     """Download one data set, or all; filings bring the prices of the same tickers."""
     options = {key: value for key, value in options.items() if value is not None}
     every = [each for each in DATASETS if not DATASETS[each].download]
@@ -116,7 +117,7 @@ def download_datasets(name, **options):
     return status
 
 
-def list_datasets():
+def list_datasets() -> int:
     """One block a data set: what is read now with dates, size and hash, what is bundled, where a
     download comes from.
     """
@@ -137,7 +138,7 @@ def list_datasets():
     return 0
 
 
-def local_lines(dataset):
+def local_lines(dataset: DataSource) -> Iterator[tuple[str, str]]:
     """Origin and licence of the local file that is read; size and hash of all files that came with
     it.
     """
@@ -159,7 +160,7 @@ def local_lines(dataset):
         yield "file", f"{path.name}, {path.stat().st_size:,} bytes, sha256 {sha256(path)}"
 
 
-def content(dataset):
+def content(dataset: DataSource) -> str:
     """Rows, dates and hash, as the loader finds them; the long texts and vectors are not read for
     this.
     """
@@ -174,7 +175,7 @@ def content(dataset):
     return f"{source['rows']:,} rows, {span}, sha256 {source['sha256'][:12]}"
 
 
-def remove_dataset(name):
+def remove_dataset(name: str) -> int:
     """Delete what a download left."""
     deleted = remove(name)
     print(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
+
 from data.source import ROOT, Source, local_file, local_folder, sha256
 
 MEANT = {  # names that look as if a file were meant for a loader
@@ -40,10 +42,10 @@ class DataSource:
     download: str = ""  # the data set whose download brings the local files, if it is another
 
     @property
-    def command(self):
+    def command(self) -> str:
         return f"python -m data download {self.download or self.name}"
 
-    def status(self):
+    def status(self) -> tuple[str, str]:
         """("local", path), ("bundled", carrier) or ("missing", command)."""
         if path := local_file(*self.files):
             return "local", str(path)
@@ -194,7 +196,15 @@ def overlooked(name: str) -> list[Path]:
     return found
 
 
-def record(frame, name, kind, origin, licence, path, dates=None):
+def record(
+    frame: pd.DataFrame,
+    name: str,
+    kind: str,
+    origin: str,
+    licence: str,
+    path: str | Path,
+    dates: pd.Series | pd.DatetimeIndex | None = None,
+) -> pd.DataFrame:
     """Attach the Source record of the file ``path`` to ``frame``, print it in one line, and return
     ``frame``.
 

@@ -23,7 +23,7 @@ LOCAL_COPY = BUNDLED.with_name("local.parquet")
 TEXT_TYPES = ("string", "large_string")
 
 
-def load_filings(text=True):
+def load_filings(text: bool = True) -> pd.DataFrame:
     """One row a filing section: ticker, cik, form, date_filed, item, text, sorted by date_filed and
     ticker.
 
@@ -114,7 +114,7 @@ def _tell_references(filings, path):
         )
 
 
-def filings_file():
+def filings_file() -> Path:
     """The Parquet file behind ``load_filings``, to be read as a stream; the synthetic one is
     written to ``build/``, once for each version of the generator.
 
@@ -162,7 +162,7 @@ def _copy_in_our_form(stored):
     return LOCAL_COPY
 
 
-def load_filing_prices():
+def load_filing_prices() -> pd.DataFrame:
     """Prices (trading days × tickers) that match ``load_filings``: local filings need the local
     stock prices.
     """

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +19,7 @@ LONGEST = 2**16  # bytes of a line; 300 dimensions need about 3,000
 TOLERATED = 0.01  # share of malformed lines above which a file is refused
 
 
-def load_glove(words, dimensions=None):
+def load_glove(words: Iterable[str], dimensions: int | None = None) -> pd.DataFrame:
     """Vectors of those ``words`` that GloVe knows: DataFrame float32, words in the order given ×
     dimensions.
 

@@ -71,7 +71,7 @@ def _check_parts(reviews, path):
             raise damaged(path, f"{problem}; needs more films of both kinds", "imdb")
 
 
-def read_reviews(path):
+def read_reviews(path: str | Path) -> pd.DataFrame:
     """``text``, ``label`` and, where the file has it, ``film`` of a CSV of reviews.
 
     With a column ``source``, only the rows that come from imdb are returned.
@@ -109,7 +109,7 @@ def with_films(reviews: pd.DataFrame) -> pd.DataFrame:
     return keyed.merge(films, on="key", how="left").drop(columns="key")
 
 
-def read_archive(path):
+def read_archive(path: str | Path) -> pd.DataFrame:
     """``text``, ``label``, ``half`` and ``film`` (or None) of the reviews in the Stanford archive.
 
     Those without a label are left out. The archive is read in one stream. Line n of a list of

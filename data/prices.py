@@ -23,7 +23,7 @@ from data.tables import long_rows, read_any
 MONTH = 22  # trading days
 
 
-def load_stock_prices(field="adj_close"):
+def load_stock_prices(field: str = "adj_close") -> pd.DataFrame:
     """Panel of stocks, trading days (index ``date``) × tickers; NaN where a stock has no price that
     day.
 

@@ -4,6 +4,7 @@ origin.
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ class Source(dict):
         )
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """Hexadecimal SHA-256 of a file, or of the names and contents of all text files in a folder."""
     if Path(path).is_dir():
         whole = hashlib.sha256()
@@ -40,7 +41,7 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def local_folder():
+def local_folder() -> Path | None:
     """Folder with the reader's own data: ``RNN_TRADING_DATA`` (relative to the repository) or
     ``local/``.
 
@@ -57,7 +58,7 @@ def local_folder():
     return ROOT / folder if folder else None
 
 
-def local_file(*names):
+def local_file(*names: str) -> Path | None:
     """Path of the first of ``names`` that exists in the local folder, or None; names of folders end
     with a slash.
     """
@@ -69,7 +70,13 @@ def local_file(*names):
     return None
 
 
-def check_in_use(source, files, made, command, bundled=None):
+def check_in_use(
+    source: Mapping[str, object],
+    files: Iterable[str],
+    made: str | Path,
+    command: str,
+    bundled: str | Path | None = None,
+) -> None:
     """Refuse what was made from a Source that is not the data in use now.
 
     ``source`` is its record, ``files`` the names of the local files of that data set, ``made`` says
@@ -89,7 +96,7 @@ def check_in_use(source, files, made, command, bundled=None):
         )
 
 
-def damaged(path, problem, name):
+def damaged(path: str | Path, problem: str | Exception, name: str) -> DataError:
     """The error for a local file that cannot be used."""
     sentence = " ".join(str(problem).split())  # those of libraries have line breaks
     return DataError(

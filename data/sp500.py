@@ -15,7 +15,7 @@ COLUMNS = [*PRICES, "volume"]
 FRED = "SP500.csv"
 
 
-def load_sp500():
+def load_sp500() -> pd.DataFrame:
     """S&P 500 by trading day: index ``date``; columns open, high, low, close (points), volume
     (shares).
 

@@ -16,7 +16,7 @@ MISSING = ["", ".", "NA", "N/A", "NaN", "nan", "null", "NULL"]  # in a column of
 ONLY_CLOSE = ", only close: if that is adjusted for splits and dividends, call it adj_close"
 
 
-def read_csv(path: Path, **options) -> pd.DataFrame:
+def read_csv(path: Path, **options: object) -> pd.DataFrame:
     """A CSV in UTF-8, with or without byte order mark, compressed or not; ``options`` are those of
     pandas.
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -318,7 +319,7 @@ def _scaled(
     return (panel[feature] - mean) / deviation
 
 
-def save_panel(name: str, panel: Mapping[str, pd.DataFrame], source: Source):
+def save_panel(name: str, panel: Mapping[str, pd.DataFrame], source: Source) -> Path:
     """Write ``build/dataset/<name>.parquet``, one row a week, and return its path.
 
     ``panel`` maps features to frames, weeks × tickers, of the same shape; each becomes a column of
@@ -348,7 +349,13 @@ def load_panel(name: str) -> dict[str, pd.DataFrame]:
     return panel
 
 
-def save_windows(name, windows, features, source, **details):
+def save_windows(
+    name: str,
+    windows: Windows,
+    features: list[str] | tuple[str, ...],
+    source: Source,
+    **details: np.ndarray | pd.Series,
+) -> Path:
     """Write ``build/dataset/<name>.parquet``, one row a sample, and return its path.
 
     Columns: ``input_end`` and ``target_date``, ``ticker``, ``forward_return`` (``windows.y``), each
@@ -370,7 +377,9 @@ def save_windows(name, windows, features, source, **details):
     return _write(name, columns, {"windows": json.dumps(record)})
 
 
-def load_windows(name, features=None):
+def load_windows(
+    name: str, features: list[str] | tuple[str, ...] | None = None
+) -> tuple[Windows, pd.DataFrame]:
     """What ``save_windows`` wrote, as (windows, details); prints the source of the prices in one
     line.
 

@@ -111,7 +111,7 @@ def word_vectors(
 
     Returns float32, (``size``, ``width``).
     """
-    texts = [[str(number) for number in ids] for ids in sequences]
+    texts = [list(map(str, ids)) for ids in sequences]
     # gensim cuts longer texts off
     pieces = [text[first : first + 5000] for text in texts for first in range(0, len(text), 5000)]
     options = dict(vector_size=width, window=5, min_count=5, sg=1, negative=5)
@@ -160,7 +160,9 @@ def sentence_blocks(
     words of the longest sentence), where the weights of a sentence are equal and of length one, and
     the standardised logarithm of the number of words, float32, (texts, 1).
     """
-    sentences = [[vocabulary.encode([tokenize(part)])[0] for part in text] for text in texts]
+    sentences = []
+    for text in texts:
+        sentences.append(vocabulary.encode([tokenize(part) for part in text]))
     steps = max(len(text) for text in sentences)
     longest = max(len(ids) for text in sentences for ids in text)
     padded = np.full((len(texts), steps, longest), PAD, dtype="int32")

@@ -8,7 +8,9 @@ import pandas as pd
 from data.checks import as_days, daily_index, share_class
 
 
-def returns_after_filing(filings, prices, days=5, delay=1):
+def returns_after_filing(
+    filings: pd.DataFrame, prices: pd.DataFrame, days: int = 5, delay: int = 1
+) -> pd.DataFrame:
     """One row a filing, in the order and with the index of ``filings``; what cannot be computed is
     NaN, with a reason.
 

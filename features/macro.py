@@ -603,7 +603,13 @@ def with_release_lags(panel: pd.DataFrame, lags: dict[str, int]) -> pd.DataFrame
 # ---- simulated paths
 
 
-def simulate(forecaster, past: np.ndarray, months: int, paths: int, seed: int = 0) -> np.ndarray:
+def simulate(
+    forecaster: Linear | StateSpace | Recurrent,
+    past: np.ndarray,
+    months: int,
+    paths: int,
+    seed: int = 0,
+) -> np.ndarray:
     """Paths (samples, paths, months, series) that continue ``past`` (samples, months, series).
 
     Each month is the forecaster's mean plus the errors of one month drawn from its residuals, all

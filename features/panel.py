@@ -12,7 +12,7 @@ SMALLEST_VOLATILITY = 1e-4  # one basis point a day
 WEEKS_BEYOND = 52  # that a panel needs beside the weeks of one window
 
 
-def check_prices(prices):
+def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Return ``prices``, trading days × tickers, NaN where there is no price, or say what is wrong
     with it.
 
@@ -71,7 +71,13 @@ def check_prices(prices):
     return prices
 
 
-def suspect_ticks(prices, jump=0.5, times=30, history=21, lookback=252):
+def suspect_ticks(
+    prices: pd.DataFrame,
+    jump: float = 0.5,
+    times: float = 30,
+    history: int = 21,
+    lookback: int = 252,
+) -> pd.DataFrame:
     """Where a daily price move is more likely an error than news: a boolean frame of the shape of
     ``prices``.
 
@@ -91,7 +97,7 @@ def suspect_ticks(prices, jump=0.5, times=30, history=21, lookback=252):
         found = again
 
 
-def weekly_prices(prices):
+def weekly_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Last price of each stock in each week that is over: weeks × tickers.
 
     A week runs from Saturday to Friday and is stamped with its last trading day, a Thursday where
@@ -119,7 +125,7 @@ def weekly_prices(prices):
     return weekly
 
 
-def returns(prices, suspect=None):
+def returns(prices: pd.DataFrame, suspect: pd.DataFrame | None = None) -> pd.DataFrame:
     """Simple returns from one row to the next. Missing stays missing: nothing is filled across a
     gap.
 
@@ -141,7 +147,7 @@ def returns(prices, suspect=None):
     return change.mask(bad)
 
 
-def ranks_by_date(X, dates):
+def ranks_by_date(X: np.ndarray, dates: np.ndarray) -> np.ndarray:
     """Rank of each stock among the samples of its date, step by step, scaled to variance one
     (uniform).
 

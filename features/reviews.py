@@ -287,7 +287,11 @@ class TfidfRegression:
 def shuffled_words(tokens: list[list[str]], seed: int = 0) -> list[list[str]]:
     """The same words of each text in a random order."""
     rng = np.random.default_rng(seed)
-    return [[words[place] for place in rng.permutation(len(words))] for words in tokens]
+    shuffled = []
+    for words in tokens:
+        order = rng.permutation(len(words))
+        shuffled.append([words[place] for place in order])
+    return shuffled
 
 
 def fit_word_vectors(

@@ -649,7 +649,8 @@ def last_limits(limits: dict[int, pd.DataFrame]) -> dict[str, list[float]]:
     """The newest limits of ``error_quantiles`` by horizon: lists "low" and "high", in their
     order."""
     newest = [of_horizon.dropna().iloc[-1] for of_horizon in limits.values()]
-    return {side: [float(row[side]) for row in newest] for side in ("low", "high")}
+    table = pd.DataFrame(newest)
+    return {side: table[side].tolist() for side in ("low", "high")}
 
 
 def equal_loss_by_fold(first: pd.Series, second: pd.Series, folds: list[Fold]) -> pd.DataFrame:

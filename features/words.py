@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -79,7 +80,7 @@ class Vocabulary:
         }
 
     @classmethod
-    def fit(cls, tokens, size=20_000):
+    def fit(cls, tokens: Iterable[list[str]], size: int = 20_000) -> "Vocabulary":
         """The most frequent words of ``tokens``, the lists of words of the training texts and of
         nothing else.
 
@@ -99,7 +100,7 @@ class Vocabulary:
     def __len__(self):
         return len(self.words)
 
-    def encode(self, tokens):
+    def encode(self, tokens: Iterable[list[str]]) -> list[np.ndarray]:
         """Lists of words as arrays of positions, int32, without padding; a text without words is
         one unknown word.
         """

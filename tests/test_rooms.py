@@ -4,6 +4,7 @@ import ast
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,3 +81,69 @@ def test_files_are_written_whole_in_one_way():
         if "os.replace(" in (ROOT / path).read_text(encoding="utf-8"):
             users.add(path.as_posix())
     assert users == {"data/files.py", "data/downloads/archives.py"}
+
+
+def public_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    """Functions and methods of a module whose names have no leading underscore."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    nodes = [*tree.body, *(node for one in classes for node in one.body)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    return [function for function in functions if not function.name.startswith("_")]
+
+
+def without_hints(tree: ast.Module) -> list[str]:
+    """Names of the public functions that lack the type of an argument or of their result."""
+    lacking = []
+    for function in public_functions(tree):
+        arguments = function.args
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        hints = [one.annotation for one in named if one.arg not in ("self", "cls")]
+        if function.returns is None or None in hints:
+            lacking.append(function.name)
+    return lacking
+
+
+def test_functions_without_hints_are_seen():
+    text = "def f(a: int, b) -> int: ...\ndef g(a: int): ...\ndef h(*, a: int) -> int: ...\n"
+    text += "class C:\n    def m(self, a) -> int: ...\n    def _m(self, a): ...\n"
+    assert without_hints(ast.parse(text)) == ["f", "g", "m"]
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
+def test_public_functions_have_type_hints(path):
+    lacking = without_hints(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    assert not lacking, f"{path}: {lacking}"
+
+
+LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def dense_lines(code: str) -> list[int]:
+    """Lines with two comprehensions or more, or with a lambda that gets a name."""
+    nodes = list(ast.walk(ast.parse(code)))
+    lines = [node.lineno for node in nodes if isinstance(node, LOOPS)]
+    named = [node for node in nodes if isinstance(node, ast.Assign)]
+    dense = {line for line in lines if lines.count(line) > 1}
+    return sorted(dense | {node.lineno for node in named if isinstance(node.value, ast.Lambda)})
+
+
+def cells() -> list:
+    """The code of each cell of each notebook, with a name for it."""
+    found = []
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for place, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            if cell.cell_type == "code":
+                found.append(pytest.param(cell.source, id=f"{path.name[:2]}, cell {place}"))
+    return found
+
+
+def test_a_line_has_one_comprehension_and_no_lambda_a_name():
+    assert dense_lines("a = [[1 for _ in b] for _ in c]\nf = lambda x: x\nd = [1 for _ in b]") == [
+        1,
+        2,
+    ]
+    dense = {
+        str(path): dense_lines((ROOT / path).read_text(encoding="utf-8")) for path in modules()
+    }
+    dense |= {one.id: dense_lines(*one.values) for one in cells()}
+    assert not {name: lines for name, lines in dense.items() if lines}

@@ -10,6 +10,7 @@ how fast filings become sequences.
 import statistics
 import time
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,20 +25,22 @@ from tools.bench_steps import bench_steps
 TICKERS, WEEKS, STEPS = 2489, 522, 52
 
 
-def seconds(function):
+def seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
-def ratio(function, yardstick, repetitions=41):
+def ratio(
+    function: Callable[[], object], yardstick: Callable[[], object], repetitions: int = 41
+) -> float:
     """Median over pairs of runs, one right after the other, of the time of ``function`` by that of
     ``yardstick``.
     """
     return statistics.median(seconds(function) / seconds(yardstick) for _ in range(repetitions))
 
 
-def random_panel(tickers=TICKERS, missing=0.0):
+def random_panel(tickers: int = TICKERS, missing: float = 0.0) -> pd.DataFrame:
     generator = np.random.default_rng(0)
     values = generator.normal(size=(WEEKS, tickers)).astype("float32")
     values[generator.random(values.shape) < missing] = np.nan
@@ -48,7 +51,7 @@ def random_panel(tickers=TICKERS, missing=0.0):
     )
 
 
-def peak_memory(panel):
+def peak_memory(panel: pd.DataFrame) -> float:
     """Peak memory while windowing, result included, as a multiple of the result."""
     tracemalloc.start()
     result = utils.make_panel_windows(panel, STEPS)
@@ -57,7 +60,7 @@ def peak_memory(panel):
     return peak / result.X.nbytes
 
 
-def keras_windows(panel):
+def keras_windows(panel: pd.DataFrame) -> None:
     """Every window of every ticker through keras.utils.timeseries_dataset_from_array, consumed
     once.
     """
@@ -73,7 +76,7 @@ def keras_windows(panel):
             pass
 
 
-def concat_loop(panel):
+def concat_loop(panel: pd.DataFrame) -> pd.DataFrame:
     """The common recipe: one small frame a ticker and week, concatenated at the end."""
     rows = []
     for ticker, returns in panel.items():
@@ -86,7 +89,7 @@ def concat_loop(panel):
     return pd.concat(rows)
 
 
-def bench_windows():
+def bench_windows() -> None:
     for name, panel in (
         ("all prices known", random_panel()),
         ("0.1 % missing", random_panel(missing=0.001)),
@@ -99,7 +102,7 @@ def bench_windows():
         print(f"  memory  {peak_memory(panel):.2f} × the result at the peak, the result included")
 
 
-def bench_rivals():
+def bench_rivals() -> None:
     for name, function, tickers in (
         ("Keras' own windowing", keras_windows, 100),
         ("the concat loop", concat_loop, 5),

@@ -37,7 +37,7 @@ def blocks(stocks: int) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(values.astype("float64"), days, names)
 
 
-def network(stocks: int):
+def network(stocks: int) -> object:
     """The network of notebook 03, without the regressions that it starts at."""
     import keras
     from keras import layers

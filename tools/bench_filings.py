@@ -27,11 +27,11 @@ SHARES = (0.25, 0.5, 1, 2)  # of the corpus; 2: every filing twice
 TRAINING_END = "2013-01-01"
 
 
-def peak_mb():
+def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def write_corpus(share, path):
+def write_corpus(share: float, path: Path) -> None:
     """Every n-th filing, or all of them several times, in groups of 100 rows; read and written as a
     stream.
     """
@@ -47,7 +47,7 @@ def write_corpus(share, path):
     writer.close()
 
 
-def measure(path, folder):
+def measure(path: str | Path, folder: str | Path) -> str:
     """The chain in this process and its workers: one line."""
     with dask_client() as client:
         times = [time.perf_counter()]
@@ -70,7 +70,9 @@ def measure(path, folder):
     )
 
 
-def simulate(megabytes, workers, work, read, part=4.0):
+def simulate(
+    megabytes: float, workers: int, work: float, read: float, part: float = 4.0
+) -> tuple[float, int]:
     """(seconds, parts in memory at once) of a pass over a corpus, as ``stream`` runs it.
 
     One process reads a part of ``part`` MB in ``read`` seconds a MB and hands it to the next free
@@ -90,7 +92,7 @@ def simulate(megabytes, workers, work, read, part=4.0):
     return max(free), most
 
 
-def bench_simulation(work=0.25, read=0.01):
+def bench_simulation(work: float = 0.25, read: float = 0.01) -> None:
     """Seconds and gain of more workers for 1.8 and 100 GB, from seconds a MB as measured here."""
     print(f"simulated: {work} s of work and {read} s of reading a MB, parts of 4 MB")
     for gigabytes in (1.8, 100):
@@ -103,7 +105,7 @@ def bench_simulation(work=0.25, read=0.01):
             )
 
 
-def bench_gensim(sections=100):
+def bench_gensim(sections: int = 100) -> None:
     """Seconds of processor a MB of gensim's Phrases, twice, on the first sections."""
     rows = next(pq.ParquetFile(filings_file()).iter_batches(sections, columns=["text"])).to_pandas()
     texts = rows["text"].dropna()
@@ -117,7 +119,7 @@ def bench_gensim(sections=100):
     print(f"  gensim's phrases alone: {seconds / (texts.str.len().sum() / 1e6):.2f} s a MB")
 
 
-def bench_filings():
+def bench_filings() -> None:
     bench_simulation()
     bench_gensim()
     print(

@@ -32,7 +32,7 @@ def panel_and_samples(stocks: int, weeks: int) -> tuple[dict, np.ndarray, pd.Cat
     return panel, dates.to_numpy()[end], ticker
 
 
-def epoch(model, inputs: dict, targets: dict, weights: list) -> float:
+def epoch(model: object, inputs: dict, targets: dict, weights: list) -> float:
     """Seconds of one epoch of ``model``, from the same weights and in the same order."""
     import training
 
@@ -62,7 +62,7 @@ def bench_lazy_windows(stocks: int = 200, weeks: int = 1500, repetitions: int = 
     print(f"{np.median(ratios):.2f} × as long as on windows in memory")
 
 
-def build_lstm():
+def build_lstm() -> object:
     """A small recurrent model, as on a worker: nothing of this process is needed."""
     import keras
 
@@ -72,7 +72,7 @@ def build_lstm():
     return model
 
 
-def fit_lstm(model, data: tuple, seed: int) -> list:
+def fit_lstm(model: object, data: tuple, seed: int) -> list:
     """Ten epochs; their losses."""
     return model.fit(*data, batch_size=BATCH, epochs=10, verbose=0).history["loss"]
 

@@ -28,7 +28,9 @@ WAYS = {"TensorFlow": "tensorflow", "XLA, one call an epoch": "tensorflow", "JAX
 WAYS["PyTorch"] = "torch"  # without Keras
 
 
-def keras_epoch(way: str, kind: str, units: tuple, steps: int, features: int, batch: int):
+def keras_epoch(
+    way: str, kind: str, units: tuple, steps: int, features: int, batch: int
+) -> Callable:
     """A function that trains an epoch in Keras."""
     import keras
     from keras import layers
@@ -61,7 +63,7 @@ def torch_epoch(kind: str, units: tuple, steps: int, features: int, batch: int) 
     optimizer = torch.optim.Adam([*stack.parameters(), *head.parameters()])
     X, y = map(torch.from_numpy, made_up(steps, features, batch))
 
-    def epoch():
+    def epoch() -> None:
         for first in range(0, len(X), batch):
             states = X[first : first + batch]
             for recurrent in stack:

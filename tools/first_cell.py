@@ -5,6 +5,8 @@ there, without moving the versions that are there. The address is ``repository``
 ``[project.urls]`` of pyproject.toml.
 """
 
+from pathlib import Path
+
 import nbformat
 
 from tools.group import project
@@ -29,17 +31,17 @@ if "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
 """
 
 
-def repository():
+def repository() -> str:
     """Address of the repository, as whoever publishes it has set it."""
     return project()["urls"]["repository"]
 
 
-def first_cell(address):
+def first_cell(address: str) -> str:
     """Source of the cell for a repository at ``address``."""
     return CELL.format(address=address).rstrip()
 
 
-def put_first_cell(path):
+def put_first_cell(path: Path) -> None:
     """Put the cell in front of all other code of the notebook at ``path``, once; a notebook that
     has it stays as it is.
     """

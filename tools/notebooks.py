@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,15 +44,15 @@ class Run:
     started: float = field(default_factory=time.time)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         return time.time() - self.started
 
 
-def number(path):
+def number(path: Path) -> str:
     return path.name[:2]
 
 
-def select(numbers):
+def select(numbers: list[str]) -> list[Path]:
     """Notebooks in order; all of them, or those with the given two-digit numbers."""
     paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     unknown = set(numbers) - {number(path) for path in paths}
@@ -63,7 +64,7 @@ def select(numbers):
     return [path for path in paths if not numbers or number(path) in numbers]
 
 
-def start(path, parameters):
+def start(path: Path, parameters: list[str]) -> Run:
     command = [
         sys.executable,
         "-m",
@@ -78,7 +79,7 @@ def start(path, parameters):
     return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
 
 
-def fits(path, running, free):
+def fits(path: Path, running: list[Run], free: float) -> bool:
     """May the notebook ``path`` start beside those ``running``? One a core, and memory for all of
     them within the ``free`` GiB that there were before the first; one alone may always.
     """
@@ -87,7 +88,11 @@ def fits(path, running, free):
     return not running or (len(names) <= os.cpu_count() and needed <= free)
 
 
-def execute(paths, parameters, finished=lambda path: None):
+def execute(
+    paths: list[Path],
+    parameters: list[str],
+    finished: Callable[[Path], object] = lambda path: None,
+) -> None:
     """Run all ``paths`` as their needs, the cores and the memory allow, and call ``finished`` with
     each that is over; exit with the cell and the error of a failure.
     """
@@ -96,9 +101,8 @@ def execute(paths, parameters, finished=lambda path: None):
     free = psutil.virtual_memory().available / 2**30
     try:
         while waiting or running:
-            unfinished = {number(path) for path in waiting} | {
-                number(run.source) for run in running
-            }
+            unfinished = {number(path) for path in waiting}
+            unfinished |= {number(run.source) for run in running}
             ready = [path for path in waiting if NEEDS.get(number(path)) not in unfinished]
             for path in ready:
                 if fits(path, running, free):
@@ -119,7 +123,7 @@ def execute(paths, parameters, finished=lambda path: None):
             run.process.terminate()
 
 
-def show(running, waiting):
+def show(running: list[Run], waiting: list[Path]) -> None:
     """A status line that overwrites itself, on a terminal only."""
     if sys.stdout.isatty():
         now = ", ".join(f"{number(run.source)} ({run.seconds:.0f} s)" for run in running)
@@ -127,11 +131,11 @@ def show(running, waiting):
         print(f"\r\033[Krunning {now}{then}", end="", flush=True)
 
 
-def show_line(line):
+def show_line(line: str) -> None:
     print(f"\r\033[K{line}" if sys.stdout.isatty() else line, flush=True)
 
 
-def failure(run):
+def failure(run: Run) -> str:
     """The failing cell and its error, as text."""
     copy = BUILD / run.source.name
     cells = nbformat.read(copy, as_version=4).cells if copy.exists() else []
@@ -146,7 +150,7 @@ def failure(run):
     return f"\n{run.source.name} failed:\n{log[-2000:]}"
 
 
-def write_html(path):
+def write_html(path: Path) -> None:
     """Page of an executed copy, without the code of cells tagged hide-input."""
     hidden = {"enabled": True, "remove_input_tags": ["hide-input"]}
     exporter = HTMLExporter(config=Config(TagRemovePreprocessor=hidden))
@@ -154,11 +158,11 @@ def write_html(path):
     path.with_suffix(".html").write_text(html, encoding="utf-8")
 
 
-def read_result(path):
+def read_result(path: Path) -> dict:
     return json.loads((BUILD / "results" / f"{path.stem}.json").read_text(encoding="utf-8"))
 
 
-def scoreboard(paths):
+def scoreboard(paths: list[Path]) -> None:
     """All scores, seconds and peak memory of the notebooks just run."""
     for path in paths:
         result = read_result(path)
@@ -169,18 +173,18 @@ def scoreboard(paths):
             print(score_table(result["scores"]).to_string())
 
 
-def keep_scores(path, folder):
+def keep_scores(path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(BUILD / "results" / f"{path.stem}.json", folder)
 
 
-def keep_local_scores(path):
+def keep_local_scores(path: Path) -> None:
     """Scores of one notebook into results/full, where they were made from local data."""
     if "(local)" in read_result(path)["source"]:
         keep_scores(path, RESULTS / "full")
 
 
-def keep_outputs(path):
+def keep_outputs(path: Path) -> None:
     """Executed copy into notebooks/, without papermill's records and the machine's versions."""
     notebook = nbformat.read(BUILD / path.name, as_version=4)
     notebook.metadata = nbformat.read(path, as_version=4).metadata
@@ -191,7 +195,7 @@ def keep_outputs(path):
     nbformat.write(notebook, path)
 
 
-def name_styles(notebook):
+def name_styles(notebook: nbformat.NotebookNode) -> None:
     """Number the styled tables, whose names pandas draws at random, so that outputs change only
     with the tables.
     """
@@ -205,7 +209,7 @@ def name_styles(notebook):
                 )
 
 
-def main():
+def main() -> None:
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
         dashes = arguments.index("--")

@@ -18,7 +18,7 @@ SOURCES = {
 }
 
 
-def download(name, **options):
+def download(name: str, **options: object) -> dict:
     """Fetch the data set ``name`` into the local folder and return its record; ``options`` are
     those of its source.
 

@@ -4,8 +4,9 @@ import os
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
@@ -46,7 +47,7 @@ class Resuming:
         patiently(self.append, url)
         os.replace(self.part, output_file)
 
-    def append(self, url):
+    def append(self, url: str) -> None:
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {
             "Accept-Encoding": "identity"
@@ -75,7 +76,7 @@ class Resuming:
                     bar.update(len(chunk))
 
 
-def retrieve(name, urls, known_hash, partial):
+def retrieve(name: str, urls: Iterable[str], known_hash: str, partial: Path) -> tuple[str, str]:
     """(path, address) of the archive ``name``, from the first address with the known hash."""
     troubles = []
     for url in urls:
@@ -93,7 +94,7 @@ def retrieve(name, urls, known_hash, partial):
     )
 
 
-def imdb(folder, partial):
+def imdb(folder: Path, partial: Path) -> dict:
     """The archive of 50,000 labelled reviews, kept as it is after its members have been checked."""
     archive, url = retrieve(IMDB, IMDB_URLS, IMDB_HASH, partial)
     check_tar(archive)
@@ -102,7 +103,7 @@ def imdb(folder, partial):
     return {"origin": url, "files": [folder / IMDB]}
 
 
-def glove(folder, partial, dimensions=(100,)):
+def glove(folder: Path, partial: Path, dimensions: Iterable[int] = (100,)) -> dict:
     """Vectors of the ``dimensions`` asked for (50, 100, 200, 300). The archive with all of them is
     not kept.
     """
@@ -122,7 +123,7 @@ def glove(folder, partial, dimensions=(100,)):
     return {"origin": url, "files": files + others}
 
 
-def check_members(path, members):
+def check_members(path: str | Path, members: Iterable[tuple[str, int, bool]]) -> None:
     """Refuse an archive that could write elsewhere or grow without bound; ``members``: (name, size,
     is plain).
     """
@@ -139,13 +140,13 @@ def check_members(path, members):
             raise refused(path, f"it would unpack to more than {limit:,} bytes")
 
 
-def refused(path, why):
+def refused(path: str | Path, why: str) -> DownloadError:
     return DownloadError(
         f"the archive {os.path.basename(path)} is refused: {why}", "do not use this file; report it"
     )
 
 
-def check_tar(path):
+def check_tar(path: str | Path) -> None:
     """Check the members of a tar archive without unpacking it."""
     try:
         with tarfile.open(path) as archive:
@@ -160,7 +161,7 @@ def check_tar(path):
         raise DownloadError(f"the archive {os.path.basename(path)} is damaged ({error})") from error
 
 
-def unzip_member(path, name, target):
+def unzip_member(path: str | Path, name: str, target: str | Path) -> None:
     """Write the one member ``name`` of a zip archive to ``target``, after all members have been
     checked.
     """

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 
@@ -29,7 +31,7 @@ NO_IDENTITY = (
 )
 
 
-def connect(identity):
+def connect(identity: str | None) -> object:
     """edgartools with an identity, at most 9 requests a second in all, no cache on disk, and our
     patience, not its own.
     """
@@ -50,7 +52,13 @@ def connect(identity):
     return edgar
 
 
-def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
+def filings(
+    folder: Path,
+    partial: Path,
+    tickers: Iterable[str] = TICKERS,
+    years: Sequence[int] | None = None,
+    identity: str | None = None,
+) -> dict:
     """Sections 1A, 7 and 7A of the 10-K filings of ``tickers`` in ``years`` (first, last);
     amendments are left out.
 
@@ -128,7 +136,7 @@ def filings(folder, partial, tickers=TICKERS, years=None, identity=None):
     )
 
 
-def tell_other_forms(found):
+def tell_other_forms(found: Mapping[str, list]) -> None:
     """Say which annual reports are left out because of their form; ``found`` is ticker: filings."""
     others = []
     for ticker, listed in found.items():
@@ -140,7 +148,7 @@ def tell_other_forms(found):
         print(f"annual reports in another form than 10-K, not read: {', '.join(others[:5])}{more}")
 
 
-def stored_elsewhere(rows, ticker, listed):
+def stored_elsewhere(rows: pd.DataFrame, ticker: str, listed: list) -> bool:
     """Whether the filings of ``ticker`` are those of another share class, under whose ticker they
     stand.
     """
@@ -148,7 +156,7 @@ def stored_elsewhere(rows, ticker, listed):
     return same.any() and not (rows["ticker"] == ticker).any()
 
 
-def listing(edgar, ticker, first, last):
+def listing(edgar: object, ticker: str, first: int, last: int) -> list:
     """The annual reports of one company, 10-K and OTHER_FORMS; none where EDGAR does not know
     it.
     """
@@ -175,7 +183,7 @@ def listing(edgar, ticker, first, last):
         raise explain(error) from error
 
 
-def sections(edgar, filing, ticker):
+def sections(edgar: object, filing: object, ticker: str) -> pd.DataFrame:
     """One row a section, from the complete submission: one file has header and document."""
     try:
         text = patiently(filing.full_text_submission)

@@ -1,6 +1,8 @@
 """Downloads from FRED through pandas-datareader: ``SP500``, ``UMCSENT``, ``IPGMFN``."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -16,7 +18,7 @@ from data.files import whole_file
 class FredSession(requests.Session):
     """A session that is patient, and whose final failure pandas-datareader passes on as it is."""
 
-    def request(self, *arguments, **options):
+    def request(self, *arguments: object, **options: object) -> requests.Response:
         def once():
             response = super(FredSession, self).request(*arguments, **options)
             response.raise_for_status()
@@ -46,7 +48,7 @@ class Reader(FredReader):
         return response.content
 
 
-def fetch(series):
+def fetch(series: str) -> pd.DataFrame:
     """One series as FRED serves it: frame with the column ``series``, index ``observation_date``,
     NaN on holidays.
     """
@@ -64,7 +66,7 @@ def fetch(series):
     return frame
 
 
-def store(folder, frames, origin):
+def store(folder: Path, frames: Mapping[str, pd.DataFrame], origin: str) -> dict:
     """Write each frame as ``<series>.csv``, all or none; return the record."""
     paths = [folder / f"{series}.csv" for series in frames]
     with ExitStack() as all_or_none:
@@ -81,7 +83,7 @@ def store(folder, frames, origin):
     }
 
 
-def sp500(folder, partial):
+def sp500(folder: Path, partial: Path) -> dict:
     """Daily closes of the S&P 500. FRED serves ten years; older rows of an earlier download are
     kept.
     """
@@ -107,12 +109,12 @@ def sp500(folder, partial):
     return store(folder, {"SP500": frame}, "FRED SP500 (ten years at a time)")
 
 
-def macro(folder, partial):
+def macro(folder: Path, partial: Path) -> dict:
     """Monthly sentiment and production."""
     return store(folder, fetch_all(["UMCSENT", "IPGMFN"]), "FRED UMCSENT, IPGMFN")
 
 
-def fetch_all(names):
+def fetch_all(names: Iterable[str]) -> dict[str, pd.DataFrame]:
     """All series, or an error that names the one that failed."""
     frames = {}
     for series in progress(names, desc="FRED", unit="series"):

@@ -4,6 +4,7 @@ import errno
 import re
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -59,12 +60,14 @@ class DownloadError(DataError):
         self.cause, self.step = cause, step
 
 
-def progress(items=None, **options):
+def progress(items: Iterable | None = None, **options: object) -> tqdm:
     """A progress bar, for those who watch: in a log file it would be rubbish."""
     return tqdm(items, disable=None, **options)
 
 
-def one_by_one(items, fetch, unit, title):
+def one_by_one(
+    items: Sequence[str], fetch: Callable[[str], object], unit: str, title: str
+) -> tuple[dict[str, object], dict[str, str]]:
     """``fetch(item)`` for all items, with a progress bar: ({item: result}, {failed item: cause}).
 
     Where all fail, or several in a row, the cause is not theirs: it is raised.
@@ -83,7 +86,7 @@ def one_by_one(items, fetch, unit, title):
     return arrived, failed
 
 
-def patiently(action, *arguments, **options):
+def patiently(action: Callable, *arguments: object, **options: object) -> object:
     """Call ``action``, again after a passing fault, waiting as long as the server asks, and longer
     each time.
     """
@@ -100,13 +103,13 @@ def patiently(action, *arguments, **options):
     return retrying(action, *arguments, **options)
 
 
-def announce(state):
+def announce(state: tenacity.RetryCallState) -> None:
     """Say that a wait begins, and why."""
     cause = explain(state.outcome.exception()).cause
     tqdm.write(f"{cause}: next attempt in {state.next_action.sleep:.0f} s", file=sys.stderr)
 
 
-def status_of(error):
+def status_of(error: BaseException) -> int | None:
     """HTTP error status behind an error of requests, curl_cffi, httpx or edgartools, or None."""
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) if response is None else response.status_code
@@ -115,7 +118,7 @@ def status_of(error):
     )  # a body that breaks off may still have the status 200
 
 
-def retry_after(error):
+def retry_after(error: BaseException) -> float:
     """Seconds the server asks to wait (``Retry-After``, a number or a date), else 0."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = getattr(error, "retry_after", None) or headers.get("Retry-After") or 0
@@ -128,7 +131,7 @@ def retry_after(error):
             return 0.0
 
 
-def is_passing(error):
+def is_passing(error: BaseException) -> bool:
     """Whether the same request may succeed soon: a busy server, or a connection that failed."""
     status = status_of(error)
     client = type(error).__module__.partition(".")[0]
@@ -136,7 +139,7 @@ def is_passing(error):
     return (broken or status in PASSING) and retry_after(error) <= LONGEST_WAIT
 
 
-def explain(error):
+def explain(error: BaseException) -> DownloadError:
     """The DownloadError that says what an exception of a client means."""
     if status := status_of(error):
         phrase = {known.value: known.phrase for known in HTTPStatus}.get(status, "unknown status")
@@ -159,7 +162,7 @@ def explain(error):
     return DownloadError(f"the answer could not be read ({type(error).__name__}: {text})")
 
 
-def host_of(error):
+def host_of(error: BaseException) -> str:
     """`` from <host>`` where the error knows its request."""
     for holder in (getattr(error, "response", None), error, getattr(error, "request", None)):
         if url := getattr(holder, "url", None):
@@ -167,7 +170,7 @@ def host_of(error):
     return ""
 
 
-def reject_page(content):
+def reject_page(content: bytes) -> None:
     """Raise a DownloadError where an HTML page, or nothing, came instead of data."""
     if not content.strip():
         raise DownloadError("the answer was empty", "run the command again later")

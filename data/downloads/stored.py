@@ -3,8 +3,10 @@
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import filelock
 import pandas as pd
@@ -16,7 +18,7 @@ from data.source import local_folder, sha256
 
 
 @contextmanager
-def locked(name):
+def locked(name: str) -> Iterator[Path]:
     """The local folder, with the data set ``name`` locked against another download (the lock dies
     with its process).
     """
@@ -37,11 +39,11 @@ def locked(name):
         raise explain(error) from error
 
 
-def record_path(folder, name):
+def record_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.download.json"
 
 
-def write_record(folder, name, record):
+def write_record(folder: Path, name: str, record: dict) -> dict:
     """Keep what was downloaded beside the data: origin, time, licence, dates, rows, size and hash
     of each file.
     """
@@ -62,7 +64,7 @@ def write_record(folder, name, record):
     return record
 
 
-def read_record(folder, name):
+def read_record(folder: Path, name: str) -> dict | None:
     """The record of the last download, or None."""
     path = record_path(folder, name)
     try:
@@ -73,7 +75,7 @@ def read_record(folder, name):
         ) from error
 
 
-def remove(name):
+def remove(name: str) -> list[Path]:
     """Delete what a download of ``name`` left; return the deleted paths. Files put there by hand
     stay.
     """
@@ -90,14 +92,16 @@ def remove(name):
     return ours
 
 
-def is_as_recorded(path, known):
+def is_as_recorded(path: Path, known: Mapping[str, object]) -> bool:
     """Whether a file is the one that was downloaded."""
     return (
         path.is_file() and path.stat().st_size == known["bytes"] and sha256(path) == known["sha256"]
     )
 
 
-def part(path, fetch, longest=float("inf")):
+def part(
+    path: Path, fetch: Callable[[], pd.DataFrame], longest: float = float("inf")
+) -> pd.DataFrame:
     """The frame ``fetch()``, or what an earlier run kept of it, unless that is older than
     ``longest`` seconds.
     """
@@ -107,7 +111,7 @@ def part(path, fetch, longest=float("inf")):
     return pd.read_parquet(path)
 
 
-def older_rows(path, name, types):
+def older_rows(path: Path, name: str, types: Mapping[str, str]) -> pd.DataFrame:
     """The rows of an earlier download, with columns of these ``types`` among others, or an empty
     frame.
     """
@@ -121,7 +125,7 @@ def older_rows(path, name, types):
         ) from error
 
 
-def store_rows(path, rows, origin, dates, **notes):
+def store_rows(path: Path, rows: pd.DataFrame, origin: str, dates: str, **notes: object) -> dict:
     """Write a table and return its record."""
     first, last = (f"{day:%Y-%m-%d}" for day in (rows[dates].min(), rows[dates].max()))
     with whole_file(path) as temporary:

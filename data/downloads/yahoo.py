@@ -1,7 +1,9 @@
 """Daily prices from Yahoo! Finance through yfinance, one ticker at a time."""
 
 import warnings
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -33,7 +35,9 @@ class YahooSession(curl_cffi.requests.Session):
     to yfinance.
     """
 
-    def request(self, method, url, *arguments, **options):
+    def request(
+        self, method: str, url: str, *arguments: object, **options: object
+    ) -> curl_cffi.requests.Response:
         if "/v8/finance/chart/" not in url:
             return super().request(method, url, *arguments, **options)
 
@@ -63,7 +67,9 @@ class YahooSession(curl_cffi.requests.Session):
         return response
 
 
-def prices(folder, partial, tickers=TICKERS, start=START):
+def prices(
+    folder: Path, partial: Path, tickers: Iterable[str] = TICKERS, start: str = START
+) -> dict:
     """Adjusted close (USD), close and volume (shares) of ``tickers``.
 
     Complete days only: the day that is running at the exchange is left out, and so are impossible
@@ -105,7 +111,7 @@ def prices(folder, partial, tickers=TICKERS, start=START):
     return store_rows(target, rows, "Yahoo! Finance", "date", **notes)
 
 
-def history(ticker, start, session):
+def history(ticker: str, start: str, session: YahooSession) -> pd.DataFrame:
     """Rows of one ticker: symbol, date, adj_close, close, volume."""
     stock = yfinance.Ticker(ticker, session=session)
     try:
@@ -133,14 +139,14 @@ def history(ticker, start, session):
     return frame.reset_index(drop=True)
 
 
-def running_day(zone):
+def running_day(zone: str) -> date:
     """The day that it is at an exchange in this time ``zone``; its close is not known before it is
     over.
     """
     return datetime.now(ZoneInfo(zone)).date()
 
 
-def report(frames, missing):
+def report(frames: Mapping[str, pd.DataFrame], missing: list[str]) -> None:
     """Say which stocks have no prices, and which stopped trading; nothing is padded."""
     last = {ticker: frame["date"].iloc[-1] for ticker, frame in frames.items()}
     ended = [

@@ -24,7 +24,7 @@ BLANK = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # the ASCII part 
 END_CHUNK = "\0"  # stands where a sentence ends
 
 
-def clean(text):
+def clean(text: str | None) -> str:
     """One string without control and zero-width characters, with plain quotes and hyphens; "" for
     None.
 
@@ -41,7 +41,7 @@ def clean(text):
     return CONTROL.sub(" ", unicodedata.normalize("NFKC", text))
 
 
-def chunks(text):
+def chunks(text: str | None) -> list[str]:
     """What stands between blanks, in lower case, and END_CHUNK after each sentence.
 
     No token reaches beyond a blank, so a chunk has the same tokens wherever it stands: whoever
@@ -50,11 +50,11 @@ def chunks(text):
     return SENTENCE_END.sub(f" {END_CHUNK} ", clean(text)).lower().split()
 
 
-def tokens_of_chunk(chunk):
+def tokens_of_chunk(chunk: str) -> list[str]:
     """The words and numbers of a chunk, or "\\n" for the end of a sentence."""
     return ["\n"] if chunk == END_CHUNK else TOKEN.findall(chunk)
 
 
-def split_tokens(text):
+def split_tokens(text: str | None) -> list[str]:
     """Lower-case words, numbers, and "\\n" after each sentence, of a string or None."""
     return [token for chunk in chunks(text) for token in tokens_of_chunk(chunk)]

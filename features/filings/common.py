@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -52,7 +53,7 @@ class Corpus:
     parts: list
     written: int  # parts written by this call; the others were there
 
-    def totals(self):
+    def totals(self) -> dict[str, float]:
         """The counts of all parts, as a dict."""
         return {
             name: sum(part[name] for part in self.parts) for name in self.parts[0] if name != "file"
@@ -77,13 +78,13 @@ class Model:
     vocabulary: pd.DataFrame
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Changes with whatever changes a sequence."""
         phrases = [list(frame["phrase"]) for frame in (self.bigrams, self.trigrams)]
         return hash_of([self.words, *phrases, *self.vocabulary["token"]])
 
 
-def gather(values, sizes, chosen):
+def gather(values: np.ndarray, sizes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Runs of ``values`` one after the other: run k has ``sizes[k]`` of them, and the numbers of
     the runs wanted are ``chosen``. Arrays of one dimension.
     """
@@ -92,17 +93,17 @@ def gather(values, sizes, chosen):
     return values[np.repeat(shift, wanted) + np.arange(wanted.sum())]
 
 
-def words_of_part(path):
+def words_of_part(path: str | Path) -> list[str]:
     """The words that the tokens of a part stand for, by position."""
     return [END, *pq.read_schema(path).metadata[b"words"].decode().split("\n")]
 
 
-def known(index, part_words):
+def known(index: dict[str, int], part_words: Iterable[str]) -> np.ndarray:
     """For each of ``part_words`` its position in the dict ``index``, or UNSEEN."""
     return np.array([index.get(word, UNSEEN) for word in part_words], dtype="int32")
 
 
-def dask_client(scheduler=None, workers=None):
+def dask_client(scheduler: str | None = None, workers: int | None = None) -> Client:
     """A Dask client: of the cluster at the address ``scheduler``, by default of local processes,
     one a core.
 
@@ -118,7 +119,14 @@ def dask_client(scheduler=None, workers=None):
     return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
 
 
-def stream(client, work, tasks, label, progress, *shared):
+def stream(
+    client: Client,
+    work: Callable,
+    tasks: Iterable,
+    label: str,
+    progress: bool | None,
+    *shared: object,
+) -> Iterator:
     """``work(task, *shared)`` of each task, in order; at most two a worker are in flight, the next
     is not even read.
     """
@@ -154,16 +162,16 @@ def _given(value):
     return value
 
 
-def lists(values, sizes):
+def lists(values: np.ndarray, sizes: np.ndarray) -> pa.LargeListArray:
     offsets = np.r_[0, np.cumsum(sizes)].astype("int64")
     return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def write(table, path):
+def write(table: pa.Table, path: Path) -> None:
     """A Parquet file that is complete or absent."""
     with whole_file(path, shared=True) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def hash_of(content):
+def hash_of(content: list) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]

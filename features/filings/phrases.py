@@ -28,7 +28,9 @@ BASE = 16  # of the number that a run of connector words is written as, the firs
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 
 
-def fit(corpus, training_end, client, progress=None):
+def fit(
+    corpus: object, training_end: str | pd.Timestamp, client: object, progress: bool | None = None
+) -> Model:
     """Phrases of two and three words, and the vocabulary, of the filings before ``training_end``;
     returns a Model.
 
@@ -150,7 +152,9 @@ def _count_tokens(name, index, joined, folder, end):
     return np.bincount(tokens[tokens >= 0], minlength=size)
 
 
-def join(tokens, sentence, index, joined):
+def join(
+    tokens: np.ndarray, sentence: np.ndarray, index: dict[str, int], joined: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Join pairs, from left to right, as gensim does; ``joined`` holds arrays (phrases, 3) of
     between, first, second, one a round.
 
@@ -236,7 +240,7 @@ def _connectors(run):
     return words
 
 
-def parts_of_phrases(model):
+def parts_of_phrases(model: Model) -> list[list[int]]:
     """The ids of the parts of each phrase of a Model, in order of their ids: a list of lists."""
     index = {word: position for position, word in enumerate(model.words)}
     parts = []

@@ -30,7 +30,13 @@ PAD, UNKNOWN = 0, 1  # as in data.text
 COMMAND = "make notebooks NB=08"  # makes the sequences anew
 
 
-def encode(corpus, model, client, source=None, progress=None):
+def encode(
+    corpus: object,
+    model: object,
+    client: object,
+    source: dict | None = None,
+    progress: bool | None = None,
+) -> dict:
     """Sequences of all filings, by the vocabulary of ``model``, and ``manifest.json``; returns the
     manifest.
 
@@ -109,7 +115,7 @@ def _encode_part(name, index, joined, ids, runs, corpus, folder, name_of_model):
     return path.name, True
 
 
-def read_manifest(folder=FOLDER):
+def read_manifest(folder: str | Path = FOLDER) -> dict:
     """What ``encode`` wrote last. Raises DataError where it is absent."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
@@ -117,7 +123,11 @@ def read_manifest(folder=FOLDER):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_sequences(training_end, folder=FOLDER, columns=None):
+def load_sequences(
+    training_end: str | pd.Timestamp | None,
+    folder: str | Path = FOLDER,
+    columns: list[str] | None = None,
+) -> pd.DataFrame:
     """All rows that ``encode`` wrote, sorted by date_filed and ticker, as a DataFrame.
 
     ``attrs`` holds "vocabulary" (list of tokens), "settings" and "source" (a Source). Raises

@@ -88,8 +88,13 @@ def _sentences(texts, settings):
 
 
 def tokenize_corpus(
-    path, client, settings=Settings(), folder=FOLDER, part_bytes=PART_BYTES, progress=None
-):
+    path: str | Path,
+    client: object,
+    settings: Settings = Settings(),
+    folder: str | Path = FOLDER,
+    part_bytes: int = PART_BYTES,
+    progress: bool | None = None,
+) -> Corpus:
     """Clean and split the column ``text`` of a Parquet file of filing sections; returns a Corpus.
 
     Each row stays, also one without any text. A sentence with more numbers than words is a row of a
