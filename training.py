@@ -168,9 +168,7 @@ def fit_jobs(
     address = scheduler or os.environ.get("RNN_TRADING_SCHEDULER")
     if not address:
         bar = tqdm(list(jobs), desc="trainings", disable=None)  # None: on a terminal only
-        return [
-            _fit_job(job, trainer.drawn(job.seed, *job.build), trainer, fit, data) for job in bar
-        ]
+        return [_fit_job(trainer.start(job.seed, *job.build), job, fit, data) for job in bar]
     from features.filings.common import dask_client, stream  # Dask takes a second to import
 
     # Keras draws weights from Python's one generator, which Dask's threads on a worker use as well.
@@ -190,10 +188,7 @@ def fit_arrays(model: keras.Model, data: tuple, seed: int, options: dict) -> dic
     return model.fit(X, y, validation_data=held_out, verbose=0, **options).history
 
 
-def _fit_job(
-    job: Job, drawn: list, trainer: Trainer, fit: Callable, data: object
-) -> tuple[list, object]:
-    model = trainer.start_from(job.seed, drawn)
+def _fit_job(model: keras.Model, job: Job, fit: Callable, data: object) -> tuple[list, object]:
     kept = fit(model, data, job.seed, *job.fit)
     return model.get_weights(), kept
 
@@ -209,7 +204,7 @@ def _fit_job_there(started: tuple[Job, list], shared: tuple) -> tuple[list, obje
         if call not in _TRAINERS:
             _TRAINERS.clear()
             _TRAINERS[call] = Trainer(build, *job.build)
-        return _fit_job(job, drawn, _TRAINERS[call], fit, data)
+        return _fit_job(_TRAINERS[call].start_from(job.seed, drawn), job, fit, data)
 
 
 def fixed_line(

@@ -248,7 +248,7 @@ class TransformerEncoder(_Sequence):
         self.units, self.heads, self.depth = units, heads, depth
         self.return_sequences = return_sequences
         self.enter = layers.Dense(units, name="enter")
-        self.parts = []  # of all blocks in one list: Keras before 3.15 saves no list in a list
+        self.parts = []  # of all blocks in one list: Keras 3.13 saves no list in a list
         for _ in range(depth):
             attention = layers.MultiHeadAttention(heads, units // heads)
             widen = layers.Dense(2 * units, activation="relu")

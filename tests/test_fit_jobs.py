@@ -104,7 +104,7 @@ def test_a_worker_of_several_threads_trains_one_job_at_a_time(monkeypatch):
     """The threads of a worker share one model."""
     inside, most = [], []
 
-    def slowly(job, drawn, trainer, fit, data):
+    def slowly(model, job, fit, data):
         inside.append(job)
         most.append(len(inside))
         time.sleep(0.02)
@@ -113,7 +113,8 @@ def test_a_worker_of_several_threads_trains_one_job_at_a_time(monkeypatch):
     monkeypatch.setattr(training, "_fit_job", slowly)
     shared = build, None, None, "a call"
     with ThreadPoolExecutor(4) as pool:
-        jobs = [(Job(seed, (0.5,)), []) for seed in range(6)]
+        drawn = Trainer(build, 0.5).drawn(0, 0.5)
+        jobs = [(Job(seed, (0.5,)), drawn) for seed in range(6)]
         list(pool.map(training._fit_job_there, jobs, [shared] * 6))
     assert most == [1] * 6
 

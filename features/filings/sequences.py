@@ -25,8 +25,8 @@ from features.filings.common import (
     write,
 )
 from features.filings.phrases import join, parts_of_phrases
+from features.words import UNKNOWN
 
-PAD, UNKNOWN = 0, 1  # as in data.text
 COMMAND = "make notebooks NB=08"  # makes the sequences anew
 
 
