@@ -64,6 +64,7 @@ def make_dataset(
     weeks: int = 52,
     clip: float = 0.001,
     features: tuple[str, ...] = FEATURES,
+    dtype: str = "float32",
 ) -> Dataset:
     """Daily prices, trading days × tickers, as samples that leak nothing: what notebook 02 shows
     step by step.
@@ -72,13 +73,16 @@ def make_dataset(
     is never in memory day by day. ``weeks`` is the length of a window; ``features`` are those of
     FEATURES that are wanted. The share ``clip`` of the returns before ``training_end`` lies beyond
     either limit to which inputs are clipped; outcomes are raw. Ranks compare all stocks with a
-    complete window.
+    complete window. ``dtype`` is that of ``windows.X``: in "float16" a large panel needs half the
+    memory, and ranks are right to a four-thousandth.
 
-    Raises ValueError as ``check_prices``, for unknown features, and where no return is known before
-    ``training_end`` or no window with a known outcome is complete.
+    Raises ValueError as ``check_prices``, for unknown features or another dtype, and where no
+    return is known before ``training_end`` or no window with a known outcome is complete.
     """
     if unknown := set(features) - set(FEATURES):
         raise ValueError(f"features are some of {FEATURES}, given {sorted(unknown)}")
+    if dtype not in ("float16", "float32"):
+        raise ValueError(f"dtype is float16 or float32, given {dtype!r}")
     if isinstance(prices, pd.DataFrame):
         prices = _in_blocks(check_prices(prices))
     frames = _side_by_side(map(_by_week, prices))
@@ -88,7 +92,7 @@ def make_dataset(
         raise ValueError(f"no return is known before training_end, given {training_end}")
     limits = np.nanquantile(before, [clip, 1 - clip]).astype("float32")
 
-    samples, newest = _windows(inputs, outcome, weeks, limits, features)
+    samples, newest = _windows(inputs, outcome, weeks, limits, features, dtype)
     median = pd.Series(samples.y).groupby(samples.input_end).transform("median").to_numpy()
     where = samples.target_date, samples.ticker
     outcomes = {
@@ -144,6 +148,7 @@ def _windows(
     weeks: int,
     limits: np.ndarray,
     features: tuple[str, ...],
+    dtype: str,
 ) -> tuple[Windows, Windows]:
     """The samples with a known outcome, and the newest, week by week into one array."""
     if len(inputs) < weeks:
@@ -156,7 +161,7 @@ def _windows(
     wanted = complete & np.isfinite(ahead)
     wanted[-1] = complete[-1]  # the newest: their outcome lies ahead
     count = wanted.sum(axis=1)
-    X = np.empty((count.sum(), weeks, len(features)), dtype="float32")
+    X = np.empty((count.sum(), weeks, len(features)), dtype)
     parts, by_stock = np.split(X, count.cumsum()[:-1]), np.ascontiguousarray(inputs.to_numpy().T)
 
     def fill(ends):
@@ -220,7 +225,9 @@ def beside_market(change: pd.DataFrame, volatility: pd.DataFrame) -> Mapping[str
     market = {"return": _mean_of_week(change), "volatility": _mean_of_week(volatility)}
 
     def of_market(name):
-        return (volatility * 0).add(market[name], axis=0)
+        known = volatility.notna().to_numpy()
+        values = np.where(known, market[name].to_numpy("float32")[:, None], np.float32("nan"))
+        return pd.DataFrame(values, volatility.index, volatility.columns)
 
     return LazyFrames(
         {
@@ -272,12 +279,16 @@ class LazyWindows:
         ticker: pd.Categorical,
         weeks: int,
     ):
-        first = next(iter(panel.values()))
-        self.values = np.empty((*first.T.shape, len(panel)), dtype="float32")
-        for number, frame in enumerate(panel.values()):
+        for number, feature in enumerate(panel):
+            frame = panel[feature]
+            if number == 0:
+                dates, tickers = frame.index, frame.columns
+                shape = len(tickers), len(dates), len(panel)
+                self.values = np.empty(shape, dtype="float32")
             self.values[:, :, number] = frame.to_numpy().T
-        self.end = first.index.get_indexer(input_end).astype("int32")
-        places = first.columns.get_indexer(ticker.categories).astype("int32")
+            del frame  # before the next one is made: a large panel is in memory once
+        self.end = dates.get_indexer(input_end).astype("int32")
+        places = tickers.get_indexer(ticker.categories).astype("int32")
         self.stock = places[ticker.codes]
         self.steps = np.arange(1 - weeks, 1, dtype="int32")
         if len(self.end) and (self.end.min() < weeks - 1 or self.stock.min() < 0):
@@ -316,7 +327,9 @@ def standardised(
 def _scaled(
     panel: Mapping[str, pd.DataFrame], feature: str, mean: float, deviation: float
 ) -> pd.DataFrame:
-    return (panel[feature] - mean) / deviation
+    frame = panel[feature] - mean
+    frame /= deviation  # in place: a large frame is not copied once more
+    return frame
 
 
 def save_panel(name: str, panel: Mapping[str, pd.DataFrame], source: Source) -> Path:

@@ -40,8 +40,7 @@ def levels(panel: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
     Raises ValueError for a kind that is not known, or a growing series that is not positive.
     """
     columns = []
-    for name in panel:
-        values = panel[name].to_numpy(dtype="float64")
+    for name, values in zip(panel, panel.to_numpy(dtype="float64").T):
         if kinds[name] not in ("level", *SUMMED):
             raise ValueError(f"{name}: the kind {kinds[name]!r} is not one of level, {SUMMED}")
         if kinds[name] == "growth":

@@ -518,6 +518,24 @@ def scores_by_horizon(
     return rows
 
 
+def scores_of_later_years(
+    forecasts: dict[int, dict[str, pd.DataFrame]],
+    targets: dict[int, pd.Series],
+    baseline: str,
+    start: str,
+) -> list[dict]:
+    """``volatility_scores`` of the days from ``start`` on, which nobody looked at while the models
+    were made; none where the data hold less than two years of them.
+    """
+    rows = []
+    for horizon, of_horizon in forecasts.items():
+        later = {name: frame[start:] for name, frame in of_horizon.items()}
+        if len(later[baseline]) >= 504:
+            task = f"volatility_{horizon}_days_ahead_from_{pd.Timestamp(start).year}"
+            rows += volatility_scores(task, later, targets[horizon], baseline)
+    return rows
+
+
 def judgement(
     forecasts: dict[str, pd.DataFrame], target: pd.Series, horizon: int, against: dict[str, str]
 ) -> pd.DataFrame:
@@ -576,22 +594,24 @@ def implied_table(
     network: str,
     small: str,
 ) -> pd.DataFrame:
-    """RMSE by horizon of a ``small`` model, the same with the VIX, and the ``network``, on the days
-    that the VIX covers, with the statistic of equal loss of the network against the one with VIX;
-    without columns where it covers none.
+    """RMSE by horizon of a ``small`` model, of the VIX alone (a regression on it), of both together,
+    and of the ``network``, on the days that the VIX covers, with the statistic of equal loss of the
+    network against the one that reads both; without columns where it covers none.
     """
     with_vix = f"{small} and VIX"
     columns = {}
     for horizon, models in forecasts.items():
-        implied = with_implied(features, targets[horizon], folds[horizon])
+        known = targets[horizon], folds[horizon]
+        implied = with_implied(features, *known)
         if implied.empty:
             continue
-        three = {small: models[small], with_vix: implied, network: models[network]}
-        squared = losses(three, targets[horizon], "squared")
+        four = {small: models[small], "VIX alone": with_implied(features[[]], *known)}
+        four |= {with_vix: implied, network: models[network]}
+        squared = losses(four, targets[horizon], "squared")
         columns[f"RMSE, {horizon} days"] = squared.mean() ** 0.5
         t, _ = equal_loss(squared[network], squared[with_vix], horizon)
         columns[f"t, {horizon} days"] = pd.Series({network: t})
-    return pd.DataFrame(columns, [small, with_vix, network])
+    return pd.DataFrame(columns, [small, "VIX alone", with_vix, network])
 
 
 def best_of_many(looks: pd.DataFrame, choice: pd.DatetimeIndex) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def test_a_sample_comes_with_its_week():
     data = make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10)
     later = values_at(data.panel["volatility"], data.windows.target_date, data.windows.ticker)
     np.testing.assert_array_equal(later, data.outcomes["forward_volatility"])
-    market = data.panel["volatility"].mean(axis=1)
+    market = data.panel["volatility"].astype("float64").mean(axis=1)
     row = data.panel["market_volatility"].iloc[50].dropna()
     np.testing.assert_allclose(row, market.iloc[50])
 
@@ -136,6 +136,19 @@ def test_blocks_that_do_not_fit_are_refused(blocks, error):
         make_dataset(blocks(made_up_prices()), TRAINING_END, weeks=10)
     with pytest.raises(ValueError, match=r"given \['size'\]"):
         make_dataset(made_up_prices(), TRAINING_END, weeks=10, features=("size",))
+
+
+def test_half_precision_needs_half_the_memory():
+    whole, half = (
+        make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10, dtype=dtype)
+        for dtype in ("float32", "float16")
+    )
+    assert 2 * half.windows.X.nbytes == whole.windows.X.nbytes
+    ranks = [data.windows.X[:, :, 1:].astype("float32") for data in (whole, half)]
+    np.testing.assert_allclose(*ranks, rtol=0, atol=1 / 4000)
+    pd.testing.assert_frame_equal(half.outcomes, whole.outcomes)
+    with pytest.raises(ValueError, match="float16 or float32, given 'int8'"):
+        make_dataset(with_comings_and_goings(), TRAINING_END, weeks=10, dtype="int8")
 
 
 def test_the_future_changes_no_input():

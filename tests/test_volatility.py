@@ -374,6 +374,26 @@ def test_the_vix_is_used_where_it_is_known():
     frame = vol.with_implied(features, target, folds)
     assert len(frame) > 400 and (frame["log"] - target.reindex(frame.index)).std() < 0.01
     assert vol.with_implied(features, target, folds=[]).empty
+    alone = vol.with_implied(features[[]], target, folds)
+    assert len(alone) == len(frame)
+    models = {1: {"small": frame + 1, "network": frame + 0.001}}
+    table = vol.implied_table(models, features, {1: target}, {1: folds}, "network", "small")
+    errors = table["RMSE, 1 days"]
+    assert list(errors.sort_values().index) == ["small and VIX", "network", "VIX alone", "small"]
+
+
+def test_later_years_have_scores_of_their_own_where_there_are_two():
+    days = pd.bdate_range("2015-01-01", "2020-12-31")
+    target = pd.Series(np.random.default_rng(0).normal(size=len(days)), days)
+    good = pd.DataFrame({"log": 0.9 * target, "variance": np.exp(1.8 * target)})
+    poor = good.assign(log=target.where(days < "2019", target + 1))  # wrong in the later years only
+    known = {1: {"base": good, "poor": poor}}, {1: target}, "base"
+    rows = vol.scores_of_later_years(*known, "2019-01-01")
+    assert {row["task"] for row in rows} == {"volatility_1_days_ahead_from_2019"}
+    error = {row["model"]: row["value"] for row in rows if row["metric"] == "rmse"}
+    assert error["poor"] == pytest.approx(1, abs=1e-6) and error["base"] < 0.2
+    assert rows[0]["n"] == (days >= "2019").sum()
+    assert vol.scores_of_later_years(*known, "2019-06-01") == []
 
 
 def test_without_opens_none_is_stale():

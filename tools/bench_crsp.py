@@ -85,7 +85,7 @@ def train(dataset: Dataset, stocks: int, steps: int | None) -> tuple[int, int, f
 def one_size(stocks: int, steps: int | None = STEPS) -> None:
     """Print what ``stocks`` stocks need, in this process."""
     start = time.perf_counter()
-    dataset = make_dataset(blocks(stocks), TRAINING_END, features=("path",))
+    dataset = make_dataset(blocks(stocks), TRAINING_END, features=("path",), dtype="float16")
     seconds, peak = time.perf_counter() - start, peak_memory_mb()
     print(
         f"{stocks:,} stocks × {WEEKS:,} weeks, {len(dataset.windows):,} windows: "
