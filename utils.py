@@ -522,24 +522,6 @@ def plot_quintile_returns(
     return ax
 
 
-def plot_rolling_ic(ic: pd.Series, window: int, ax: plt.Axes | None = None) -> plt.Axes:
-    """Rolling mean over ``window`` dates of an information coefficient by date, and its mean over
-    all dates.
-
-    Where there are fewer dates than twice ``window``, the mean is over a quarter of them, so that
-    there is a line to be seen.
-    """
-    ax = ax or plt.subplots()[1]
-    if len(ic) < 2 * window:
-        window = max(1, len(ic) // 4)
-    ax.plot(ic.rolling(window).mean(), color=FAMILIES["network"])
-    ax.axhline(0, color="black", lw=0.8)
-    ax.axhline(ic.mean(), color=FAMILIES["baseline"], ls="--", label=f"mean {ic.mean():.3f}")
-    ax.set(title=f"Information coefficient, mean of {window} dates", ylabel="Spearman correlation")
-    legend_below(ax)
-    return ax
-
-
 def plot_fan(history: pd.Series, paths: np.ndarray, ax: plt.Axes | None = None) -> plt.Axes:
     """A monthly series, and the median and the 50, 80 and 95 % bands of simulated ``paths`` (paths,
     months) that follow its last month.

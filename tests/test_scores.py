@@ -244,7 +244,6 @@ def test_plots_return_their_axes():
         lambda ax: utils.plot_forecast(series, {"model": series + 1}, ax=ax),
         lambda ax: utils.plot_scoreboard(rows, "rmse", ax=ax),
         lambda ax: utils.plot_quintile_returns(actual, predicted, dates, ax=ax),
-        lambda ax: utils.plot_rolling_ic(series, 5, ax=ax),
     ):
         ax = plt.subplots()[1]
         assert draw(ax) is ax and ax.has_data()
