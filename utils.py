@@ -256,6 +256,12 @@ class Split(NamedTuple):
     test: slice
 
 
+def check_order(windows: Windows) -> None:
+    """ValueError for windows that are not ordered by date, as slices of them would take them."""
+    if any((dates[1:] < dates[:-1]).any() for dates in (windows.input_end, windows.target_date)):
+        raise ValueError("windows must be ordered by date, given windows that are not")
+
+
 def split_by_date(windows: Windows, validation_start: object, test_start: object) -> Split:
     """Train, validation and test by date, with a purge of the horizon between them.
 
@@ -274,8 +280,7 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
         raise ValueError(
             f"validation_start must be before test_start, given {validation_start} and {test_start}"
         )
-    if any((dates[1:] < dates[:-1]).any() for dates in (windows.input_end, windows.target_date)):
-        raise ValueError("windows must be ordered by date, given windows that are not")
+    check_order(windows)
     begin = [0, *np.searchsorted(windows.input_end, starts)]
     end = [*np.searchsorted(windows.target_date, starts), len(windows)]
     split = Split(*(slice(int(first), int(last)) for first, last in zip(begin, end)))

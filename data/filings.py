@@ -48,7 +48,7 @@ def load_filings(text: bool = True) -> pd.DataFrame:
         filings = _read_local(path, columns)
         _tell_references(filings, path)
         _tell_forms(filings, path)
-        _tell_classes(filings, path)
+        _tell_twice(filings, path)
         filings = filings.sort_values(["date_filed", "ticker"], kind="stable", ignore_index=True)
         days, licence = filings["date_filed"], dataset.live_licence
         return record(filings, "filings", "local", path.name, licence, path, days)
@@ -71,16 +71,13 @@ def _read_local(path, columns):
         if missing := [name for name in columns if name not in stored]:
             found = f"has {some(stored)}; {', '.join(missing)} missing"
             raise ContractError(f"needs the columns {', '.join(COLUMNS)}, {found}")
-        more = [name for name in ("accession",) if name in stored]
-        filings = _plain_index(pd.read_parquet(path, columns=[*columns, *more]))
+        filings = _plain_index(pd.read_parquet(path, columns=columns))[columns]
         if filings.empty:
             raise ContractError("has no rows, at least 1 is needed")
-        filings = _in_our_form(filings)
-        _check_once(filings, more)
+        return _in_our_form(filings)
     except (ValueError, KeyError, OSError) as error:
         kind = error if isinstance(error, ContractError) else f"cannot be read ({error})"
         raise damaged(path, kind, "filings") from error
-    return filings[columns]
 
 
 def _plain_index(filings):
@@ -110,19 +107,6 @@ def _in_our_form(filings):
     return filings
 
 
-def _check_once(filings, more):
-    """Refuse a section that stands twice; two filings of one day have numbers of their own."""
-    key = ["ticker", "form", "date_filed", "item", *more]
-    again = filings.duplicated(key)
-    if again.any():
-        row = int(again.to_numpy().argmax())
-        twice = filings.iloc[row]
-        raise ContractError(
-            f"row {row + 1} is a second item {twice['item']} of {twice['ticker']} filed on "
-            f"{twice['date_filed']:%Y-%m-%d}; needs one row a section (or a column accession)"
-        )
-
-
 def _tell_forms(filings, path):
     """Say how many sections come from other forms than annual reports, and are used all the
     same; their items may mean something else.
@@ -137,16 +121,17 @@ def _tell_forms(filings, path):
         )
 
 
-def _tell_classes(filings, path):
-    """Say how many sections stand under two tickers of one company: they count twice."""
-    again = filings["cik"].notna() & filings.duplicated(["cik", "form", "date_filed", "item"])
-    again &= ~filings.duplicated(["ticker", "form", "date_filed", "item"])
+def _tell_twice(filings, path):
+    """Say how many sections stand twice, under one ticker or under two of one company (cik)."""
+    section = ["form", "date_filed", "item"]
+    again = filings.duplicated(["ticker", *section])
+    again |= filings["cik"].notna() & filings.duplicated(["cik", *section])
     if again.any():
         first = filings[again].iloc[0]
         print(
-            f"{path.name}: {again.sum():,} sections stand under another ticker of the same company "
-            f"(cik) and day, the first is item {first['item']} of {first['ticker']}, "
-            f"{first['date_filed']:%Y-%m-%d}; each counts twice"
+            f"{path.name}: {again.sum():,} sections stand there before, of the same company, form "
+            f"and day, the first is item {first['item']} of {first['ticker']}, "
+            f"{first['date_filed']:%Y-%m-%d}; they count twice"
         )
 
 
