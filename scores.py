@@ -322,12 +322,14 @@ def information_coefficient(
     All arguments are (samples,), without missing values. A date on which either is constant is left
     out.
     """
-    frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
-    ranks = frame.groupby(np.asarray(dates)).rank()
-    ranks -= ranks.groupby(np.asarray(dates)).transform("mean")
+    actual, predicted = _aligned(actual, predicted)
+    dates = check_dates(dates, len(actual))
+    frame = pd.DataFrame({"actual": actual, "predicted": predicted})
+    ranks = frame.groupby(dates).rank()
+    ranks -= ranks.groupby(dates).transform("mean")
     products = (
         pd.DataFrame({"both": ranks["actual"] * ranks["predicted"], **(ranks**2)})
-        .groupby(np.asarray(dates))
+        .groupby(dates)
         .sum()
     )
     return (
@@ -347,6 +349,20 @@ def mean_t_statistic(values: np.ndarray) -> tuple[float, float]:
         cov_type="HAC", cov_kwds={"maxlags": int(len(values) ** (1 / 3))}
     )
     return float(fit.params[0]), float(fit.tvalues[0])
+
+
+def check_dates(dates: np.ndarray, samples: int) -> np.ndarray:
+    """``dates`` as an array, if there is one for each of the ``samples``, none missing.
+
+    Raises ValueError: pandas leaves out what has no date, without a word.
+    """
+    dates = np.asarray(dates)
+    if len(dates) != samples or pd.isna(dates).any():
+        missing = int(pd.isna(dates).sum())
+        raise ValueError(
+            f"needs one date a sample, given {len(dates) - missing} for {samples} samples"
+        )
+    return dates
 
 
 def _aligned(*arrays):

@@ -70,7 +70,7 @@ def as_days(values: Sequence, what: str = "date", future: bool = False) -> pd.Da
             f"row {row + 1} has the {what} {days[row]:%Y-%m-%d}; needs dates from 1900 to tomorrow"
         )
     has_clock = stamps.tz is not None or bool((stamps.normalize() != stamps).any())
-    if has_clock and len(days) > 20:
+    if has_clock and days.nunique() > 20:
         names = set(days.day_name())
         for day, never, shift in (("Sunday", "Friday", "early"), ("Saturday", "Monday", "late")):
             if day in names and never not in names:
@@ -108,6 +108,13 @@ def as_stamp(value: object) -> pd.Timestamp:
     else:
         found = repr(text)
     raise ContractError(f"{found}; {WRITE_ISO}")
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """``value`` if it is a whole number of at least ``least``; ValueError where it is not."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, given {value!r}")
+    return value
 
 
 def check_daily(days: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -43,10 +43,3 @@ def meet(filings: pd.DataFrame, prices: pd.DataFrame) -> Meeting:
     stock = columns.get_indexer([share_class(ticker) for ticker in filings["ticker"]])
     filed = as_days(filings["date_filed"], "date_filed").as_unit("ns")
     return Meeting(panel.to_numpy("float64", na_value=np.nan), calendar, filed, stock)
-
-
-def whole(name: str, value: object, least: int) -> int:
-    """``value`` if it is a whole number of at least ``least``; ValueError where it is not."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, given {value!r}")
-    return value

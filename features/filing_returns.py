@@ -5,7 +5,8 @@ because of its outcome.
 import numpy as np
 import pandas as pd
 
-from features.filing_calendar import meet, whole
+from data.checks import whole_number
+from features.filing_calendar import meet
 
 
 def returns_after_filing(
@@ -35,9 +36,9 @@ def returns_after_filing(
         ticker", "before the price history", "after the price history", "no price at entry".
     """
     panel, calendar, filed, stock = meet(filings, prices)
-    if len(panel) <= whole("days", days, 1):
+    if len(panel) <= whole_number("days", days, 1):
         raise ValueError(f"needs more prices than days, given {len(panel)} and {days}")
-    whole("delay", delay, 0)
+    whole_number("delay", delay, 0)
     known = (
         calendar.searchsorted(filed, side="right") - 1
     )  # the last close on or before the filing date

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from features.filing_calendar import meet, whole
+from data.checks import whole_number
+from features.filing_calendar import meet
 
 FEWEST = 21  # daily returns that make a standard deviation
 
@@ -36,7 +37,7 @@ def volatility_after_filing(
             and prices that ``filing_calendar.meet`` refuses.
     """
     panel, calendar, filed, stock = meet(filings, prices)
-    if len(panel) <= whole("days", days, FEWEST):
+    if len(panel) <= whole_number("days", days, FEWEST):
         raise ValueError(f"needs more prices than days, given {len(panel)} and {days}")
     first_after = calendar.searchsorted(filed, side="right")
     changes = np.diff(np.log(panel), axis=0)  # row t ends on day t + 1
