@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from data.checks import share_class
 from data.downloads import patience
 from data.downloads.patience import DownloadError, explain, one_by_one, patiently, reject_page
 from data.downloads.stored import older_rows, part, store_rows
@@ -76,7 +77,7 @@ def filings(
     older = older_rows(target, "filings", BY_HAND)
     done = set(older.get("accession", ()))
 
-    tickers = list(dict.fromkeys(map(str.upper, tickers)))
+    tickers = list(dict.fromkeys(map(share_class, tickers)))  # BRK.B is EDGAR's BRK-B
     found, failed = one_by_one(
         tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists"
     )
