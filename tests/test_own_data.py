@@ -927,6 +927,8 @@ What you put into `local/` is used rightly, or refused in one sentence. This pag
 ## The smallest files
 
 Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is taken for the running day and left out.
+Twelve years run. Three are refused: “the first fold has no days in train … needs days more than 2 years before the test”.
+Without high and low (date and close alone), the squared return stands for the range.
 
 | date | open | high | low | close | volume |
 |---|---|---|---|---|---|
@@ -935,6 +937,8 @@ Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is tak
 | 2020-01-08 | 102 | 103 | 101 | 102 | 10 |
 
 Notebooks 02 to 04, `stock_prices.parquet` or `stock_prices.csv`: one row a stock and day.
+Six stocks and three years run. Less than two years are refused by 02: “windows of 52 weeks need prices of at least 104 weeks”;
+shorter windows (`PARAMETERS="-p WEEKS 26"`) need less.
 
 | symbol | date | adj_close |
 |---|---|---|
@@ -943,6 +947,8 @@ Notebooks 02 to 04, `stock_prices.parquet` or `stock_prices.csv`: one row a stoc
 | A | 2020-01-07 | 101 |
 
 Notebook 05, `UMCSENT.csv`, and `IPGMFN.csv` in the same form: the first of each month.
+Twenty years are needed: eight to test, eight to choose, a year of outcomes after each, two to begin with. With less:
+“months are too few for 8 years of forecasts”; `PARAMETERS="-p TEST_YEARS 4 -p VALIDATION_YEARS 4"` need less.
 
 | observation_date | UMCSENT |
 |---|---|
@@ -950,7 +956,8 @@ Notebook 05, `UMCSENT.csv`, and `IPGMFN.csv` in the same form: the first of each
 | 2000-02-01 | 111.3 |
 | 2000-03-01 | 107.1 |
 
-Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label.
+Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label; fewer are refused: “has 3 different texts of
+one label, at least 13 are needed”. A column `film` says what a text is about, so that one thing is never in two parts.
 
 | text | label |
 |---|---|
@@ -958,7 +965,9 @@ Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label.
 | We will come again. | 1 |
 | Nobody smiled. | 0 |
 
-Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it.
+Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it. 08 makes sequences of six filings and more:
+“a split needs at least 6 different dates”. 09 needs 50 filings to learn from, ten to choose on, ten to test; with less it
+stops within seconds: “needs at least 50 in train, 10 in validation, 10 in test, each with prices around it”.
 
 | ticker | cik | form | date_filed | item | text |
 |---|---|---|---|---|---|
