@@ -831,6 +831,19 @@ def test_one_text_is_not_a_list_of_its_letters():
         score_texts("a fine film", None)
 
 
+def test_labels_of_batches_are_0_and_1():
+    batches = pytest.importorskip("training").TextBatches
+    assert len(batches([[1], [2]], [0, 0.5], (2,), 2)) == 1, "soft labels are shares"
+    for labels, sentence in (
+        ([1, -1], r"labels must be 0 or 1, given \[-1.0, 1.0\]"),
+        ([1, 2], "labels must be 0 or 1"),
+        ([1, np.nan], "labels must be 0 or 1"),
+        ([1], "needs one label a text, given"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            batches([[1], [2]], labels, (2,), 2)
+
+
 def test_suspect_days_meet_the_days_of_prices():
     prices = pd.DataFrame({"A": CLOSE}, DAYS)
     suspect = pd.DataFrame({"A": np.arange(30) == 5}, DAYS + pd.Timedelta("16h"))
