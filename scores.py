@@ -40,8 +40,7 @@ def auc(actual: np.ndarray, score: np.ndarray) -> float:
 
     By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
     """
-    actual, score = _of_one_shape(actual, score)
-    _check_labels(actual)
+    actual, score = _of_one_shape(check_labels(actual), score)
     positive = actual > 0.5
     positives = np.sum(positive)
     if positives in (0, len(positive)):
@@ -54,14 +53,16 @@ def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of labels 0 and 1 (samples,) that a probability above one half gets right. ValueError
     for other labels.
     """
-    actual, predicted = _of_one_shape(actual, predicted)
-    _check_labels(actual)
+    actual, predicted = _of_one_shape(check_labels(actual), predicted)
     return np.mean(actual == (predicted > 0.5))
 
 
 def _of_one_shape(actual: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays; ValueError where NumPy would pair each of one with all of the other."""
-    actual, predicted = np.asarray(actual), np.asarray(predicted)
+    """Both as arrays of numbers; ValueError where NumPy would pair each of one with all of the
+    other, or Series have the same index in another order.
+    """
+    _check_order(actual, predicted)
+    actual, predicted = _finite(actual), _finite(predicted)
     if actual.shape != predicted.shape:
         raise ValueError(
             f"needs arrays of one shape, (samples,), given {actual.shape} and {predicted.shape}"
@@ -69,10 +70,27 @@ def _of_one_shape(actual: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray
     return actual, predicted
 
 
-def _check_labels(actual: np.ndarray) -> None:
-    if not ((actual == 0) | (actual == 1)).all():
-        found = np.unique(np.asarray(actual))[:5].tolist()
+def _check_order(*values: object) -> None:
+    """ValueError for Series with the same index in another order: they would be paired by place."""
+    indexes = [value.index for value in values if isinstance(value, (pd.Series, pd.DataFrame))]
+    for index in indexes[1:]:
+        first = indexes[0]
+        if not index.equals(first) and index.sort_values().equals(first.sort_values()):
+            raise ValueError("needs Series in one order, given the same index in another order")
+
+
+def check_labels(labels: np.ndarray) -> np.ndarray:
+    """Return ``labels`` (samples,) as numbers if each is 0 or 1, or True or False. ValueError for
+    others, whose meaning would be a guess, and for missing ones.
+    """
+    plain = np.asarray(labels)
+    if plain.dtype.kind not in "biuf":
+        plain = np.asarray(labels, dtype=object)
+    right = (plain == 0) | (plain == 1)
+    if not np.all(right):
+        found = list(dict.fromkeys(plain.ravel().tolist()))[:5]
         raise ValueError(f"labels must be 0 or 1, given {found}: recode them, such as labels > 0")
+    return plain if plain.dtype.kind in "iuf" else plain.astype("float64")
 
 
 METRICS = {"rmse": rmse, "mae": mae, "r2": r2, "auc": auc, "accuracy": accuracy}
@@ -109,9 +127,9 @@ def score(
     ``predicted`` are arrays (samples,) without missing values; ``bootstrap`` holds options of
     ``bootstrap_interval``.
     """
-    actual, predicted = _aligned(actual, predicted)
     if metric in ("auc", "accuracy"):
-        _check_labels(actual)
+        check_labels(actual)
+    actual, predicted = _aligned(actual, predicted)
     if metric not in METRICS or metric == "auc" and len(np.unique(actual > 0.5)) < 2:
         raise ValueError(
             f"needs a metric of {list(METRICS)} (auc: of two classes), given {metric!r} of "
@@ -304,12 +322,14 @@ def information_coefficient(
     All arguments are (samples,), without missing values. A date on which either is constant is left
     out.
     """
-    frame = pd.DataFrame({"actual": _finite(actual), "predicted": _finite(predicted)})
-    ranks = frame.groupby(np.asarray(dates)).rank()
-    ranks -= ranks.groupby(np.asarray(dates)).transform("mean")
+    actual, predicted = _aligned(actual, predicted)
+    dates = check_dates(dates, len(actual))
+    frame = pd.DataFrame({"actual": actual, "predicted": predicted})
+    ranks = frame.groupby(dates).rank()
+    ranks -= ranks.groupby(dates).transform("mean")
     products = (
         pd.DataFrame({"both": ranks["actual"] * ranks["predicted"], **(ranks**2)})
-        .groupby(np.asarray(dates))
+        .groupby(dates)
         .sum()
     )
     return (
@@ -331,7 +351,22 @@ def mean_t_statistic(values: np.ndarray) -> tuple[float, float]:
     return float(fit.params[0]), float(fit.tvalues[0])
 
 
+def check_dates(dates: np.ndarray, samples: int) -> np.ndarray:
+    """``dates`` as an array, if there is one for each of the ``samples``, none missing.
+
+    Raises ValueError: pandas leaves out what has no date, without a word.
+    """
+    dates = np.asarray(dates)
+    if len(dates) != samples or pd.isna(dates).any():
+        missing = int(pd.isna(dates).sum())
+        raise ValueError(
+            f"needs one date a sample, given {len(dates) - missing} for {samples} samples"
+        )
+    return dates
+
+
 def _aligned(*arrays):
+    _check_order(*arrays)
     arrays = [_finite(array) for array in arrays]
     if {array.shape for array in arrays} != {(len(arrays[0]),)}:
         raise ValueError(
@@ -343,7 +378,12 @@ def _aligned(*arrays):
 
 def _finite(array):
     array = np.asarray(array)
-    if array.ndim == 0 or len(array) == 0 or not np.isfinite(array.astype("float64")).all():
+    try:
+        numbers = array.astype("float64")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"needs numbers, given {str(array.ravel()[:3].tolist())[:60]}") from error
+    array = array if array.dtype.kind in "iuf" else numbers
+    if array.ndim == 0 or len(array) == 0 or not np.isfinite(numbers).all():
         raise ValueError(
             f"needs a non-empty array without missing or infinite values, given shape {array.shape}"
         )

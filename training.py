@@ -296,15 +296,30 @@ def _as_list(value: object) -> list:
     raise TypeError(f"cannot be stored beside a model: {type(value).__name__}")
 
 
+def _check_labels(labels: np.ndarray, texts: int) -> None:
+    """One label a text; ValueError where one is missing, or two classes are coded as -1 and 1, or
+    1 and 2: their loss means nothing.
+    """
+    labels = np.asarray(labels, dtype="float64")
+    if labels.shape != (texts,):
+        raise ValueError(f"needs one label a text, given {labels.shape} for {texts} texts")
+    found = np.unique(labels)
+    outside = (found.min(initial=0) < 0 or found.max(initial=0) > 1) and len(found) <= 2
+    if outside or np.isnan(found).any():
+        given = found[:5].tolist()
+        raise ValueError(f"labels must be 0 or 1, given {given}: recode them, such as labels > 0")
+
+
 class TextBatches(keras.utils.PyDataset):
     """Batches of similar length for ``model.fit``, shuffled anew in every epoch.
 
     ``word_dropout`` is the share of words that is replaced by the unknown word, other words in
-    every epoch.
+    every epoch. ValueError for labels that are not one a text, or two other than 0 and 1.
     """
 
     def __init__(self, sequences, labels, lengths, batch_size, word_dropout=0.0, seed=0):
         super().__init__()
+        _check_labels(labels, len(sequences))
         self.sequences, self.labels, self.lengths = (
             sequences,
             np.asarray(labels, dtype="float32"),

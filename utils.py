@@ -17,7 +17,7 @@ import seaborn as sns
 from IPython.display import Markdown, display
 from numpy.lib.stride_tricks import sliding_window_view
 
-from data.checks import ContractError, as_days, as_stamp
+from data.checks import ContractError, as_days, as_stamp, whole_number
 from scores import METRIC_NAMES
 
 
@@ -129,6 +129,8 @@ def make_panel_windows(
         ValueError: as ``make_windows``, and for frames of different shape or duplicate tickers.
     """
     features = list(returns.values()) if isinstance(returns, Mapping) else [returns]
+    if not features:
+        raise ValueError("needs a frame for at least one feature, given none")
     panel = features[0]
     _check_steps(window, horizon, panel)
     target = panel if target is None else target
@@ -193,9 +195,8 @@ def without_gap(gap: np.ndarray, window: int) -> np.ndarray:
 
 
 def _check_steps(window, horizon, frame):
-    for name, steps in (("window", window), ("horizon", horizon)):
-        if not isinstance(steps, (int, np.integer)) or steps < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, given {steps!r}")
+    whole_number("window", window, 1)
+    whole_number("horizon", horizon, 1)
     if not isinstance(frame, pd.DataFrame):
         raise ValueError(f"data must be a pandas Series or DataFrame, given {type(frame).__name__}")
     index = frame.index
@@ -256,6 +257,12 @@ class Split(NamedTuple):
     test: slice
 
 
+def check_order(windows: Windows) -> None:
+    """ValueError for windows that are not ordered by date, as slices of them would take them."""
+    if any((dates[1:] < dates[:-1]).any() for dates in (windows.input_end, windows.target_date)):
+        raise ValueError("windows must be ordered by date, given windows that are not")
+
+
 def split_by_date(windows: Windows, validation_start: object, test_start: object) -> Split:
     """Train, validation and test by date, with a purge of the horizon between them.
 
@@ -274,8 +281,7 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
         raise ValueError(
             f"validation_start must be before test_start, given {validation_start} and {test_start}"
         )
-    if any((dates[1:] < dates[:-1]).any() for dates in (windows.input_end, windows.target_date)):
-        raise ValueError("windows must be ordered by date, given windows that are not")
+    check_order(windows)
     begin = [0, *np.searchsorted(windows.input_end, starts)]
     end = [*np.searchsorted(windows.target_date, starts), len(windows)]
     split = Split(*(slice(int(first), int(last)) for first, last in zip(begin, end)))
@@ -304,6 +310,9 @@ def as_date(value: object) -> pd.Timestamp:
         raise ValueError(f"a parameter must be a date or a year, given {error}") from error
 
 
+NO_NAME = re.compile(r"^[-+.\d]|[;:{}]")  # a range, a dict, numbers that lack a comma
+
+
 def as_list(value: object) -> list:
     """A list from what papermill passes: a list, "[0, 1]", "0, 1", or one value.
 
@@ -311,16 +320,20 @@ def as_list(value: object) -> list:
     """
     if isinstance(value, (list, tuple, range, np.ndarray, pd.Index, pd.Series)):
         return list(value)
+    if value is None or isinstance(value, (dict, set)):
+        raise ValueError(f"a list must be written as [0, 1, 2], given {value!r}")
     if not isinstance(value, str):
         return [value]
     found = re.fullmatch(r"\[([^][()]*)\]|\(([^][()]*)\)|([^][()]*)", value.strip())
     text = found and next(part for part in found.groups() if part is not None)
-    if text is None or ";" in text or re.search(r"\d\s+[-\d]", text):
+    parts = [] if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    found = [_as_number_or_name(part.strip("'\"")) for part in parts]
+    if text is None or any(isinstance(one, str) and NO_NAME.search(one) for one in found):
         raise ValueError(f"a list must be written as [0, 1, 2], given {value!r}")
-    return [_as_number(part.strip().strip("'\"")) for part in text.split(",") if part.strip()]
+    return found
 
 
-def _as_number(text: str) -> object:
+def _as_number_or_name(text: str) -> object:
     for kind in (int, float):
         try:
             return kind(text)
@@ -352,6 +365,8 @@ def split_dates(
             f"validation_start must be before test_start, given {validation_start} and {test_start}"
         )
     days = as_days(np.sort(np.asarray(dates))) if len(dates) else pd.DatetimeIndex([])
+    if not 0 < shares[0] < shares[1] < 1:
+        raise ValueError(f"shares must be between 0 and 1 and in order, given {shares}")
     if days.nunique() < 6:
         raise ValueError(f"a split needs at least 6 different dates, given {days.nunique()}")
     reason = "as given"

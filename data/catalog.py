@@ -181,13 +181,14 @@ def overlooked(name: str) -> list[Path]:
     folder = local_folder()
     if folder is None or not folder.is_dir():
         return []
-    read = {file.rstrip("/") for dataset in DATASETS.values() for file in dataset.files}
+    read = {file for dataset in DATASETS.values() for file in dataset.files}
     found = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.endswith(".download.json"):
             continue
         partner = BESIDE.get(path.name)
-        if path.name in read or (partner is not None and (folder / partner).exists()):
+        known = f"{path.name}/" if path.is_dir() else path.name
+        if known in read or (partner is not None and (folder / partner).exists()):
             continue
         meant = [each for each in MEANT if re.search(MEANT[each], path.name.lower())]
         note = path.suffix.lower() in NOTES or path.suffix == "" and path.is_file()
@@ -225,6 +226,10 @@ def record(
     )
     print(frame.attrs["source"])
     if name in DATASETS:
+        later = [local_file(file) for file in DATASETS[name].files] if kind == "local" else []
+        for other in filter(None, later):
+            if other != Path(path):
+                print(f"{other} is not read, because {Path(path).name} is")
         for other in overlooked(name):
             print(f"{other} is not read: {name} reads {', '.join(DATASETS[name].files)}")
     return frame

@@ -28,6 +28,7 @@ ELSEWHERE = re.compile(
     r"|\bexhibit\s+13\b",
     re.IGNORECASE,
 )
+BLANK = " \t\r\n\f\v\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what no reader sees
 WRITE_ISO = "needs dates written as YYYY-MM-DD"
 
 
@@ -69,14 +70,15 @@ def as_days(values: Sequence, what: str = "date", future: bool = False) -> pd.Da
             f"row {row + 1} has the {what} {days[row]:%Y-%m-%d}; needs dates from 1900 to tomorrow"
         )
     has_clock = stamps.tz is not None or bool((stamps.normalize() != stamps).any())
-    if has_clock and len(days) > 20:
-        weekday = days.day_of_week
-        if (weekday == 6).any() and not (weekday == 4).any():
-            zone = f" {stamps.tz}" if stamps.tz else ""
-            raise ContractError(
-                f"the {what}s fall on Sundays and never on Fridays: they are stamped in another "
-                f"time zone{zone}, a day early; needs the day of the exchange"
-            )
+    if has_clock and days.nunique() > 20:
+        names = set(days.day_name())
+        for day, never, shift in (("Sunday", "Friday", "early"), ("Saturday", "Monday", "late")):
+            if day in names and never not in names:
+                zone = f" {stamps.tz}" if stamps.tz else ""
+                raise ContractError(
+                    f"the {what}s fall on {day}s and never on {never}s: they are stamped in another"
+                    f" time zone{zone}, a day {shift}; needs the day of the exchange"
+                )
     return days
 
 
@@ -106,6 +108,13 @@ def as_stamp(value: object) -> pd.Timestamp:
     else:
         found = repr(text)
     raise ContractError(f"{found}; {WRITE_ISO}")
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """``value`` if it is a whole number of at least ``least``; ValueError where it is not."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, given {value!r}")
+    return value
 
 
 def check_daily(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -235,20 +244,48 @@ def as_tickers(values: Sequence, what: str = "ticker") -> pd.Series:
     """
     series = pd.Series(values).reset_index(drop=True)
     places, distinct = pd.factorize(series, use_na_sentinel=False)
-    names = [_as_name(value) for value in distinct]
-    for number, name in enumerate(names):
+    names = []
+    for number, value in enumerate(distinct):
+        name = _as_name(value)
         if not name:
             row = int((places == number).argmax()) + 1
-            raise ContractError(f"row {row} has no {what}; needs a name in each row")
+            found = "no" if name == "" else f"{str(value)[:40]!r} as"
+            raise ContractError(f"row {row} has {found} {what}; needs a name in each row")
+        names.append(name)
     return pd.Series(np.array(names, dtype=object)[places], dtype="str")
 
 
 def _as_name(value: object) -> str | None:
-    if pd.isna(value):
-        return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip().lstrip("\ufeff")
+    """Text from text or a whole number, "" from nothing, None from anything else."""
+    if isinstance(value, str):
+        return value.strip().lstrip("\ufeff")
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    whole = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return str(int(value)) if whole and float(value).is_integer() else None
+
+
+def as_items(values: Sequence) -> pd.Series:
+    """Items of a filing as EDGAR's index names them: 1A from "Item 1A.", "item_1a" or 1A."""
+    names = as_tickers(values, "item").str.upper()
+    return names.str.replace(r"^ITEM[\s_]*(?=\d)", "", regex=True).str.rstrip(".: ")
+
+
+def as_ciks(values: Sequence) -> pd.Series:
+    """Numbers of companies (Int64) from 320193, "0000320193" or "CIK0000320193"; missing ones stay
+    missing. Raises ContractError naming the row of anything else.
+    """
+    series = pd.Series(values).reset_index(drop=True)
+    text = series.astype(object).where(series.notna(), None)
+    plain = text.map(lambda value: value if value is None else _as_name(value) or str(value))
+    plain = plain.astype("str").str.upper().str.removeprefix("CIK").str.strip()
+    numbers = pd.to_numeric(plain.where(plain.str.fullmatch(r"\d{1,10}").eq(True)))
+    wrong = numbers.isna() & series.notna()
+    if wrong.any():
+        row = int(wrong.idxmax())
+        found = repr(str(series[row])[:40])
+        raise ContractError(f"row {row + 1} has {found} as cik; needs a number such as 320193")
+    return numbers.astype("Int64")
 
 
 def share_class(ticker: str) -> str:
@@ -256,6 +293,17 @@ def share_class(ticker: str) -> str:
     like stay.
     """
     return re.sub(r"[./ ]([ABC])$", r"-\1", str(ticker).upper())
+
+
+def check_spelling(tickers: Sequence[str]) -> Sequence[str]:
+    """Return different ``tickers`` if no two are one stock: brk.b beside BRK-B. Raises
+    ContractError.
+    """
+    first = {}
+    for ticker in tickers:
+        if (other := first.setdefault(share_class(ticker), ticker)) != ticker:
+            raise ContractError(f"{other} and {ticker} are one stock; needs one spelling")
+    return tickers
 
 
 def impossible_prices(rows: pd.DataFrame, field: str) -> pd.Series:
@@ -293,9 +341,10 @@ def as_numbers(values: Sequence, what: str = "price") -> pd.Series:
     decimals would be a guess.
     """
     series = pd.Series(values)
-    if pd.api.types.is_numeric_dtype(series):
+    if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
         return series.astype("float64")
     numbers = pd.to_numeric(series.astype(object), errors="coerce")
+    numbers = numbers.mask(series.map(lambda value: isinstance(value, (bool, np.bool_))).eq(True))
     wrong = numbers.isna() & series.notna()
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
@@ -307,7 +356,7 @@ def as_numbers(values: Sequence, what: str = "price") -> pd.Series:
 def check_texts(values: Sequence, what: str = "text") -> pd.Series:
     """Texts, if every one is a string with something in it. Raises ContractError naming the row."""
     series = pd.Series(values).reset_index(drop=True)
-    wrong = ~series.map(lambda value: isinstance(value, str) and bool(value.strip()))
+    wrong = ~series.map(lambda value: isinstance(value, str) and bool(value.strip(BLANK)))
     if wrong.any():
         row = int(wrong.idxmax())
         found = "nothing" if series.isna()[row] else repr(str(series[row])[:40])

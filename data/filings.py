@@ -12,15 +12,25 @@ import pyarrow.parquet as pq
 
 from data import synthetic
 from data.catalog import DATASETS, record
-from data.checks import SHORT, ContractError, as_days, as_tickers, only_refers
+from data.checks import (
+    SHORT,
+    ContractError,
+    as_ciks,
+    as_days,
+    as_items,
+    as_tickers,
+    only_refers,
+)
 from data.files import whole_file
 from data.prices import load_stock_prices
 from data.source import ROOT, damaged, local_file, sha256
 from data.synthetic import COLUMNS, synthetic_filings
+from data.tables import some
 
 BUNDLED = ROOT / "build" / "filings" / "synthetic.parquet"
 LOCAL_COPY = BUNDLED.with_name("local.parquet")
-TEXT_TYPES = ("string", "large_string")
+IN_OUR_FORM = ("ticker", "cik", "date_filed", "item")
+ANNUAL = ("10-K", "10-K405", "10-KT")  # annual reports with the same items
 
 
 def load_filings(text: bool = True) -> pd.DataFrame:
@@ -37,6 +47,8 @@ def load_filings(text: bool = True) -> pd.DataFrame:
     if path := local_file(*dataset.files):
         filings = _read_local(path, columns)
         _tell_references(filings, path)
+        _tell_forms(filings, path)
+        _tell_twice(filings, path)
         filings = filings.sort_values(["date_filed", "ticker"], kind="stable", ignore_index=True)
         days, licence = filings["date_filed"], dataset.live_licence
         return record(filings, "filings", "local", path.name, licence, path, days)
@@ -55,30 +67,35 @@ def load_filings(text: bool = True) -> pd.DataFrame:
 
 def _read_local(path, columns):
     try:
-        filings = pd.read_parquet(path, columns=columns)
-        if filings.index.name in columns and filings.index.name not in filings:
-            filings = filings.reset_index()
-        filings = filings[columns]
-    except (ValueError, KeyError, OSError) as error:
-        raise damaged(
-            path, f"needs the columns {', '.join(COLUMNS)} ({error})", "filings"
-        ) from error
-    if filings.empty:
-        raise damaged(path, "has no rows, at least 1 is needed", "filings")
-    if filings["date_filed"].isna().any():
-        raise damaged(path, "a filing has no date", "filings")
-    try:
+        stored = pq.read_schema(path).names
+        if missing := [name for name in columns if name not in stored]:
+            found = f"has {some(stored)}; {', '.join(missing)} missing"
+            raise ContractError(f"needs the columns {', '.join(COLUMNS)}, {found}")
+        filings = _plain_index(pd.read_parquet(path, columns=columns))[columns]
+        if filings.empty:
+            raise ContractError("has no rows, at least 1 is needed")
         return _in_our_form(filings)
-    except ContractError as error:
-        raise damaged(path, str(error), "filings") from error
+    except (ValueError, KeyError, OSError) as error:
+        kind = error if isinstance(error, ContractError) else f"cannot be read ({error})"
+        raise damaged(path, kind, "filings") from error
+
+
+def _plain_index(filings):
+    """Columns that pandas kept as an index become columns again."""
+    levels = [name for name in filings.index.names if name is not None]
+    return filings.reset_index(levels) if levels else filings
 
 
 def _in_our_form(filings):
-    """Days, tickers and items as they are used here; texts are checked, and left as they are."""
+    """Days, tickers, numbers and items as they are used here; texts are checked, and left as they
+    are.
+    """
+    ciks = as_ciks(filings["cik"])
     filings = filings.assign(
         date_filed=as_days(filings["date_filed"], "date_filed"),
         ticker=as_tickers(filings["ticker"]).to_numpy(),
-        item=as_tickers(filings["item"], "item").to_numpy(),
+        cik=(ciks if ciks.isna().any() else ciks.astype("int64")).to_numpy(),
+        item=as_items(filings["item"]).to_numpy(),
     )
     if "text" in filings:
         texts = filings["text"].astype(object)
@@ -88,6 +105,34 @@ def _in_our_form(filings):
             found = str(filings["text"].iloc[row])[:40]
             raise ContractError(f"row {row + 1} has {found} as text; needs a text in each row")
     return filings
+
+
+def _tell_forms(filings, path):
+    """Say how many sections come from other forms than annual reports, and are used all the
+    same; their items may mean something else.
+    """
+    forms = filings["form"].astype(str).str.strip().str.upper()
+    others = forms[~forms.isin(ANNUAL)].value_counts()
+    if len(others):
+        named = ", ".join(f"{count:,} of {form}" for form, count in others[:5].items())
+        print(
+            f"{path.name}: sections of other forms than {', '.join(ANNUAL)} are used as these are, "
+            f"though their items may differ: {named}"
+        )
+
+
+def _tell_twice(filings, path):
+    """Say how many sections stand twice, under one ticker or under two of one company (cik)."""
+    section = ["form", "date_filed", "item"]
+    again = filings.duplicated(["ticker", *section])
+    again |= filings["cik"].notna() & filings.duplicated(["cik", *section])
+    if again.any():
+        first = filings[again].iloc[0]
+        print(
+            f"{path.name}: {again.sum():,} sections stand there before, of the same company, form "
+            f"and day, the first is item {first['item']} of {first['ticker']}, "
+            f"{first['date_filed']:%Y-%m-%d}; they count twice"
+        )
 
 
 def _tell_references(filings, path):
@@ -124,14 +169,9 @@ def filings_file() -> Path:
     if path := local_file(*DATASETS["filings"].files):
         light = _read_local(path, COLUMNS[:-1])
         stored = pq.ParquetFile(path)
-        types = {field.name: field.type for field in stored.schema_arrow}
-        ours = pa.types.is_timestamp(types["date_filed"]) and types["date_filed"].tz is None
-        ours = ours and all(str(types[name]) in TEXT_TYPES for name in ("ticker", "item"))
-        if ours:
-            raw = pd.DatetimeIndex(stored.read(["date_filed"])["date_filed"].to_pandas())
-            if (raw == pd.DatetimeIndex(light["date_filed"])).all():
-                return path
-        return _copy_in_our_form(stored)
+        raw = _plain_index(stored.read(COLUMNS[:-1]).to_pandas())[COLUMNS[:-1]]
+        same = all(raw[name].tolist() == light[name].tolist() for name in IN_OUR_FORM)
+        return path if same else _copy_in_our_form(stored)
     generator = sha256(synthetic.__file__).encode()
     if BUNDLED.is_file():
         try:
@@ -155,8 +195,7 @@ def _copy_in_our_form(stored):
     )
     with whole_file(LOCAL_COPY) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for batch in stored.iter_batches(batch_size=500):
-            rows = pa.Table.from_batches([batch]).to_pandas()
-            rows = rows.reset_index() if rows.index.name in COLUMNS else rows
+            rows = _plain_index(pa.Table.from_batches([batch]).to_pandas())
             rows = _in_our_form(rows[COLUMNS])
             writer.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False))
     return LOCAL_COPY

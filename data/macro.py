@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS, record
-from data.checks import ContractError, as_days
+from data.checks import ContractError, as_days, as_numbers
 from data.source import damaged, local_file, sha256
+from data.tables import read_csv, some
 
 BUNDLED = Path(__file__).with_name("macro.csv")
 BUNDLED_PANEL = Path(__file__).with_name("macro_panel.csv")
+DATES = ("observation_date", "date")
 OWN_PANEL = "macro_panel.csv"  # in the local folder: the reader's own series
 VINTAGES = "tsa/statespace/tests/results/frbny_nowcast/Nowcasting/data/US"  # inside statsmodels
 VINTAGE = f"{VINTAGES}/2016-07-29.csv"
@@ -116,7 +118,7 @@ def _load_panel():
     source = panel.attrs["source"]
     names = ["UMCSENT", "IPGMFN"]
     if path.name != "UMCSENT.csv":
-        header = pd.read_csv(path, nrows=0)
+        header = read_csv(path, nrows=0)
         others = [name for name in SERIES if name in header and name not in names]
         if others:
             # those that cover the months of both
@@ -136,7 +138,7 @@ def _record_panel(table, kind, licence, paths):
         raise damaged(paths[0], f"its series have {len(complete)} months in common", "macro")
     panel = panel[complete[0] : complete[-1]]
     if (gaps := panel.index.difference(complete)).size:
-        raise damaged(paths[0], f"no value in {', '.join(gaps.strftime('%Y-%m')[:12])}", "macro")
+        raise damaged(paths[0], _gaps(gaps), "macro")
     details = _details(names, panel)
     record(panel, "macro", kind, f"{len(names)} monthly series", licence, paths[0], panel.index)
     panel.attrs["source"] |= details | {"files": {path.name: sha256(path) for path in paths}}
@@ -198,9 +200,7 @@ def _record(table, kind, licence, paths):
         )
     macro = macro[both[0] : both[-1]]
     if (gaps := macro.index.difference(both)).size:
-        raise damaged(
-            paths[-1], f"{series}: no value in {', '.join(gaps.strftime('%Y-%m')[:12])}", "macro"
-        )
+        raise damaged(paths[-1], f"{series}: {_gaps(gaps)}", "macro")
     record(macro, "macro", kind, f"FRED {series}", licence, paths[0], macro.index)
     macro.attrs["source"] |= {
         "titles": titles,
@@ -215,51 +215,50 @@ def _read(path, columns=None):
         if file.read(1000).lstrip().startswith(b"<"):
             raise damaged(path, "is a web page, not a table", "macro")
     try:
-        table = pd.read_csv(path, dtype=str, na_values=["."])
+        table = read_csv(path, dtype=str, na_values=["."])
+        date = next((name for name in table if name.lower() in DATES), None)
+        columns = columns or [name for name in table if name != date]
+        if date is None or not set(columns) <= set(table):
+            needed = some(["observation_date", *columns])
+            raise ContractError(f"needs the columns {needed}, has {some(table)}")
+        days = as_days(table[date])
+        numbers = pd.DataFrame({name: as_numbers(table[name], name) for name in columns})
+        return _check_months(numbers.set_axis(days))
     except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise damaged(path, f"cannot be read as a table ({error})", "macro") from error
-    if repeated := columns and [
-        name for name in columns if f"{name}.1" in table
-    ]:  # pandas' name for a second one
-        raise damaged(path, f"has two columns {repeated[0]}", "macro")
-    date = next((name for name in ("observation_date", "DATE", "date") if name in table), None)
-    columns = columns or [name for name in table if name != date]
-    if date is None or not set(columns) <= set(table):
-        found = ", ".join(map(str, table.columns[:6]))
-        raise damaged(
-            path, f"needs the columns observation_date, {', '.join(columns)}, has {found}", "macro"
-        )
-    try:
-        numbers = table[columns].set_index(as_days(table[date])).astype("float64")
-    except ContractError as error:
-        raise damaged(path, str(error), "macro") from error
-    except (ValueError, TypeError) as error:
-        raise damaged(
-            path,
-            f"values must be numbers ({str(error).splitlines()[0]})",
-            "macro",
-        ) from error
-    _check(path, numbers)
-    return numbers
+        kind = error if isinstance(error, ContractError) else f"cannot be read as a table ({error})"
+        raise damaged(path, kind, "macro") from error
 
 
-def _check(path, numbers):
+def _check_months(numbers):
+    """Return the table if it has a row a month, each on its first day, from old to new."""
     index = numbers.index
     if len(index) == 0:
-        raise damaged(path, "has no rows", "macro")
-    if not (index.is_monotonic_increasing and index.is_unique):
-        raise damaged(path, "dates must be sorted and unique", "macro")
-    if (index.day != 1).any():
-        raise damaged(
-            path,
-            f"dates must be the first of a month, one is {index[index.day != 1][0]:%Y-%m-%d}",
-            "macro",
-        )
+        raise ContractError("has no rows")
+    for wrong, problem in (
+        (index.duplicated(), "a second row of a month"),
+        (np.r_[False, index[1:] < index[:-1]], "older than the row before"),
+        (index.day != 1, "not the first of a month"),
+    ):
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ContractError(
+                f"row {row + 1}, {index[row]:%Y-%m-%d}, is {problem}; dates must be sorted and "
+                "unique, each the first of a month"
+            )
     positive = numbers.columns.isin(["INDPRO", "IPGMFN"])
     wrong = np.isinf(numbers) | ((numbers <= 0) & positive)
     if wrong.any(axis=None):
         series, month = wrong.T.stack().idxmax()
-        raise damaged(path, f"{series} is {numbers.loc[month, series]} in {month:%Y-%m}", "macro")
+        value = numbers.loc[month, series]
+        needed = "a positive number" if np.isfinite(value) else "a finite number"
+        raise ContractError(f"{series} is {value} in {month:%Y-%m}; needs {needed}")
+    return numbers
+
+
+def _gaps(months):
+    """Months without a value, for a sentence."""
+    more = f" and {len(months) - 12:,} more" if len(months) > 12 else ""
+    return f"no value in {', '.join(months.strftime('%Y-%m')[:12])}{more}; needs one each month"
 
 
 if __name__ == "__main__":

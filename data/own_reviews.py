@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.checks import ContractError, as_labels, check_texts
 from data.source import damaged
-from data.tables import read_csv
+from data.tables import read_csv, some
 
 NAMES = {"review": "text", "sentiment": "label"}
 RATING = re.compile(r"(\d+)_(\d+)\.txt")
@@ -42,18 +42,16 @@ def read_folder(folder: Path) -> pd.DataFrame:
     for half in ("train", "test"):
         for sentiment, label in (("pos", 1), ("neg", 0)):
             addresses = folder / half / f"urls_{sentiment}.txt"
-            there = addresses.is_file()
-            films = films_in(addresses.read_text(encoding="utf-8").splitlines() if there else [])
-            for file in sorted((folder / half / sentiment).glob("*.txt")):
+            films = films_in(_text_of(addresses).splitlines() if addresses.is_file() else [])
+            before = len(rows)
+            for file in sorted((folder / half / sentiment).glob("[!.]*.txt")):
                 number, text = _read_file(file, sentiment, label)
                 rows.append((text, label, half, films.get(number)))
-    reviews = pd.DataFrame(rows, columns=["text", "label", "half", "film"])
-    found = reviews.groupby(["half", "label"]).size()
-    if len(found) < 4:
-        raise damaged(
-            folder, f"needs pos and neg reviews under train and test, found {len(reviews)}", "imdb"
-        )
-    return reviews
+            if len(rows) == before:
+                problem = f"has no review in {half}/{sentiment}"
+                needed = "train/pos, train/neg, test/pos and test/neg"
+                raise damaged(folder, f"{problem}; needs some in each of {needed}", "imdb")
+    return pd.DataFrame(rows, columns=["text", "label", "half", "film"])
 
 
 def _read_file(file: Path, sentiment: str, label: int) -> tuple[int, str]:
@@ -62,13 +60,19 @@ def _read_file(file: Path, sentiment: str, label: int) -> tuple[int, str]:
     if not match or int(match[2]) not in RATINGS[label]:
         name = "0_9.txt" if label else "0_2.txt"
         raise damaged(file, f"is filed as {sentiment}; needs a name such as {name}", "imdb")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
+    text = _text_of(file)
     if not text.strip():
         raise damaged(file, "is empty; needs a text", "imdb")
     return int(match[1]), text
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise damaged(file, f"is not UTF-8 ({error})", "imdb") from error
+    except OSError as error:
+        raise damaged(file, f"is no file of text ({error.strerror})", "imdb") from error
 
 
 def films_in(lines: list[str]) -> dict[int, str]:
@@ -87,9 +91,9 @@ def read_table(path: Path) -> pd.DataFrame:
         table = table.rename(columns=_plain_name)
         for name in ("text", "label"):
             if list(table).count(name) != 1:
-                found = ", ".join(map(str, table.columns[:6]))
                 raise ContractError(
-                    f"needs the columns text, label (or review, sentiment), each once, has {found}"
+                    "needs the columns text, label (or review, sentiment), each once, has "
+                    f"{some(table)}"
                 )
         reviews = table[["text", "label"]].assign(label=as_labels(table["label"]))
         check_texts(reviews["text"])

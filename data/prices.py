@@ -12,6 +12,7 @@ from data.checks import (
     as_numbers,
     as_tickers,
     check_daily,
+    check_spelling,
     impossible_prices,
     thin_days,
     uneven_stocks,
@@ -101,6 +102,7 @@ def _read_local(path, field):
         rows["date"] = as_days(rows["date"])
         check_daily(pd.DatetimeIndex(rows["date"].unique()).sort_values())
         rows["symbol"] = as_tickers(rows["symbol"], "symbol").to_numpy()
+        check_spelling(rows["symbol"].unique())
     except ContractError as error:
         raise damaged(path, error, "prices") from error
     except (ValueError, TypeError, KeyError, OSError, EOFError, zlib.error) as error:
@@ -117,7 +119,10 @@ def _read_local(path, field):
     if (bad := impossible_prices(rows, field)).any():
         row = rows[bad].iloc[0]
         raise damaged(
-            path, f"{row['symbol']} has {field} {row[field]} on {row['date']:%Y-%m-%d}", "prices"
+            path,
+            f"{row['symbol']} has {field} {row[field]} on {row['date']:%Y-%m-%d}; needs a positive "
+            "number",
+            "prices",
         )
     return (
         rows.pivot(index="date", columns="symbol", values=field)

@@ -3,16 +3,25 @@
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.catalog import DATASETS, record
-from data.checks import ContractError, as_numbers, check_ohlc, daily_index, flat_days
+from data.checks import (
+    ContractError,
+    as_numbers,
+    check_ohlc,
+    daily_index,
+    flat_days,
+    impossible_prices,
+)
 from data.source import damaged, local_file
-from data.tables import plain_columns, read_csv
+from data.tables import plain_columns, read_csv, some
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = [*PRICES, "volume"]
 FRED = "SP500.csv"
+JUMP = np.log(1.5)  # of the logarithm; the S&P 500 never moved half as far within a day
 
 
 def load_sp500() -> pd.DataFrame:
@@ -40,6 +49,7 @@ def load_sp500() -> pd.DataFrame:
         licence = _licence(path, dataset)
         record(prices, "sp500", "local", path.name, licence, path, prices.index)
         _tell_flat_days(prices, path)
+        _tell_jumps(prices, path)
         return prices
 
     import arch.data.sp500
@@ -67,7 +77,7 @@ def _read_local(path):
         prices = _from_fred(table) if from_fred else _own(plain_columns(table))
         if len(prices) < 2:
             raise ContractError(f"has {len(prices)} rows, at least 2 are needed")
-        check_ohlc(prices)
+        _check_volume(check_ohlc(prices))
     except ContractError as error:
         raise damaged(path, error, "sp500") from error
     except (ValueError, OSError, EOFError, zlib.error) as error:
@@ -79,8 +89,7 @@ def _from_fred(table):
     """The closes of FRED's file, by day, without its empty holidays."""
     table = table.rename(columns={"DATE": "observation_date"})  # as it was before 2025
     if not {"observation_date", "SP500"} <= set(table):
-        found = ", ".join(map(str, table.columns[:6]))
-        raise ContractError(f"needs the columns observation_date, SP500, has {found}")
+        raise ContractError(f"needs the columns observation_date, SP500, has {some(table)}")
     days = daily_index(table["observation_date"]).rename("date")
     return as_numbers(table["SP500"], "SP500").set_axis(days).to_frame("close").dropna()
 
@@ -89,12 +98,19 @@ def _own(table):
     """The columns that are known here, as numbers, by day; the volume is not needed."""
     names = [name for name in COLUMNS if name in table]
     if not {"date", "close"} <= set(table) or ("high" in table) != ("low" in table):
-        found = ", ".join(map(str, table.columns[:6]))
         raise ContractError(
-            f"needs the columns date, close (and high with low, open, volume), has {found}"
+            f"needs the columns date, close (and high with low, open, volume), has {some(table)}"
         )
     numbers = {name: as_numbers(table[name], name) for name in names}
     return pd.DataFrame(numbers).set_axis(daily_index(table["date"]).rename("date"), axis=0)
+
+
+def _check_volume(prices):
+    if "volume" in prices and (wrong := impossible_prices(prices, "volume")).any():
+        day = wrong.idxmax()
+        raise ContractError(
+            f"volume is {prices['volume'][day]:g} on {day:%Y-%m-%d}; needs 0 or more"
+        )
 
 
 def _tell_flat_days(prices, path):
@@ -105,4 +121,15 @@ def _tell_flat_days(prices, path):
         print(
             f"{path.name}: open, high, low and close are one number on {flat.sum():,} days, the "
             f"last {flat[flat].index[-1]:%Y-%m-%d}: the range of these days is unknown, not zero"
+        )
+
+
+def _tell_jumps(prices, path):
+    """Say where a price is far from the close of the day before: an index never moved so."""
+    found = prices[prices.columns.intersection(PRICES)]
+    away = np.log(found).sub(np.log(found["close"]).shift(), axis=0).abs().max(axis=1)
+    if (far := away > JUMP).any():
+        print(
+            f"{path.name}: a price is more than {np.expm1(JUMP):.0%} away from the close before, "
+            f"{far.sum():,} times, the first on {far.idxmax():%Y-%m-%d}: a split, or an error?"
         )

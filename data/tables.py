@@ -2,17 +2,30 @@
 here.
 """
 
+import csv
 import gzip
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from data.checks import ContractError
+from data.checks import ContractError, as_days, as_numbers
 
 SYMBOL = ("symbol", "ticker", "name")
 DAY = ("date", "datetime", "timestamp", "unnamed:_0")  # pandas' name for an index without one
 FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
 MISSING = ["", ".", "NA", "N/A", "NaN", "nan", "null", "NULL"]  # in a column of prices
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+BINARY = {
+    b"PK": "a ZIP archive or an Excel workbook",
+    b"\x1f\x8b": "compressed, but not called .gz",
+}
+LEVELS = {"Price", "Ticker", "Attributes", "Symbols", ""}  # begin the two header lines of yfinance
+# A column such as "Close_AAPL" is no ticker; LOW, OPEN and CLOSE by themselves are.
+FIELD_OF_STOCK = re.compile(
+    r"^(?:adj|close|volume)[\W_]|[\W_](?:adj|close|volume)(?:[\W_]|$)", re.IGNORECASE
+)
 ONLY_CLOSE = ", only close: if that is adjusted for splits and dividends, call it adj_close"
 
 
@@ -20,19 +33,43 @@ def read_csv(path: Path, **options: object) -> pd.DataFrame:
     """A CSV in UTF-8, with or without byte order mark, compressed or not; ``options`` are those of
     pandas.
 
-    Raises ContractError for another encoding, and for fields that are not separated by commas:
-    where a comma may be a decimal one, a number would be a guess.
+    Raises ContractError for another encoding, two columns of one name, rows with more fields than
+    the header has names, and fields that are not separated by commas: where a comma may be a
+    decimal one, a number would be a guess.
     """
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
         first = file.readline(2**16)
     try:
-        header = first.decode("utf-8-sig")
-        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-            if header.count(separator) > header.count(","):
-                raise ContractError(f"has fields separated by {name}; needs commas")
-        return pd.read_csv(path, encoding="utf-8-sig", **options)
+        names = _names_in(first)
+        table = pd.read_csv(path, encoding="utf-8-sig", **options)
     except UnicodeDecodeError as error:
         raise ContractError(f"is not UTF-8 ({error}); save it as UTF-8") from error
+    if "index_col" not in options and len(table) and not isinstance(table.index, pd.RangeIndex):
+        # pandas takes the first fields for an index
+        raise ContractError(f"has {len(names)} names in its header, and more fields in row 1")
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice and options.get("header", 0) == 0:
+        raise ContractError(f"has two columns {twice}")
+    return table
+
+
+def _names_in(first: bytes) -> list[str]:
+    """The names in the first line of a CSV; ContractError where it is not the text of one."""
+    for start, what in BINARY.items():
+        if first.startswith(start):
+            raise ContractError(f"is {what}; needs the text of a CSV")
+    header = first.decode("utf-8-sig")
+    if "\0" in header:
+        raise ContractError("is not UTF-8 but binary, or UTF-16; save it as CSV in UTF-8")
+    for separator, name in SEPARATORS.items():
+        if header.count(separator) > header.count(","):
+            raise ContractError(f"has fields separated by {name}; needs commas")
+    return [name.strip() for name in next(csv.reader([header]), [])]
+
+
+def some(names: Iterable[object]) -> str:
+    """The first of some names, for a sentence; in a file that is no table they are long."""
+    return ", ".join(map(str, list(names)[:6]))[:80]
 
 
 def read_any(path: Path) -> pd.DataFrame:
@@ -43,9 +80,12 @@ def read_any(path: Path) -> pd.DataFrame:
     """
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    first = read_csv(path, nrows=2, header=None, dtype=str)
-    if set(first.iloc[:, 0]) == {"Price", "Ticker"}:
-        return read_csv(path, header=[0, 1], index_col=0)
+    first = read_csv(path, nrows=2, header=None, dtype=str, keep_default_na=False)
+    if len(first) == 2 and set(first.iloc[:, 0]) <= LEVELS:
+        frame = read_csv(path, header=[0, 1], index_col=0)
+        if any(str(name).startswith("Unnamed:") for name in frame.columns.get_level_values(0)):
+            raise ContractError("has a column without a name in the first of its two header lines")
+        return frame
     names = list(read_csv(path, nrows=0))
     text = [name for name in names if _plain(name) in (*SYMBOL, *DAY)]
     missing = {name: MISSING for name in names if name not in text}
@@ -91,8 +131,8 @@ def long_rows(frame: pd.DataFrame, field: str) -> pd.DataFrame:
         if isinstance(frame.columns[0], str) and frame.columns[0] == "index":
             day = "index"
         else:
-            raise ContractError(f"has no column date, only {', '.join(map(str, names))[:80]}")
-    if symbol is None and not set(names) & set(FIELDS):
+            raise ContractError(f"has no column date, only {some(names)}")
+    if symbol is None and set(names) & set(FIELDS) <= {"low", "open"}:  # Lowe's, Opendoor
         if field != "adj_close":
             raise ContractError(f"is a wide table, which holds adjusted closes, not {field}")
         return _melt(frame.set_index(day), field)
@@ -128,6 +168,13 @@ def _melt(wide: pd.DataFrame, field: str) -> pd.DataFrame:
     tickers = [str(name) for name in wide.columns]
     if len(set(tickers)) < len(tickers):
         raise ContractError("has two columns of one ticker")
-    long = wide.set_axis(tickers, axis=1).rename_axis("date").reset_index()
-    long = long.melt(id_vars="date", var_name="symbol", value_name=field)
+    if odd := next(filter(FIELD_OF_STOCK.search, tickers), None):
+        raise ContractError(
+            f"has the column {odd!r}, a field of a stock; needs a column a ticker, or the columns "
+            f"symbol, date, {field}"
+        )
+    days = as_days(wide.index).rename("date")  # while rows are still those of the file
+    columns = [as_numbers(wide[name], f"{field} of {name}") for name in wide]
+    numbers = pd.concat(columns, axis=1).set_axis(tickers, axis=1).set_axis(days)
+    long = numbers.reset_index().melt(id_vars="date", var_name="symbol", value_name=field)
     return long.dropna(subset=[field])[["symbol", "date", field]]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
+from data.checks import whole_number
 from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use
 from features.panel import (
@@ -27,7 +28,7 @@ from features.panel import (
     weekly_volatility,
     with_next_week,
 )
-from utils import Windows, without_gap
+from utils import Windows, as_date, without_gap
 
 FOLDER = ROOT / "build" / "dataset"
 FEATURES = "return", "rank", "path"
@@ -87,7 +88,7 @@ def make_dataset(
         prices = _in_blocks(check_prices(prices))
     frames = _side_by_side(map(_by_week, prices))
     inputs, outcome = frames.pop("input"), frames.pop("outcome")
-    before = inputs[inputs.index < pd.Timestamp(training_end)].to_numpy()
+    before = inputs[inputs.index < as_date(training_end)].to_numpy()
     if not np.isfinite(before).any():
         raise ValueError(f"no return is known before training_end, given {training_end}")
     limits = np.nanquantile(before, [clip, 1 - clip]).astype("float32")
@@ -151,7 +152,7 @@ def _windows(
     dtype: str,
 ) -> tuple[Windows, Windows]:
     """The samples with a known outcome, and the newest, week by week into one array."""
-    if len(inputs) < weeks:
+    if len(inputs) < whole_number("weeks", weeks, 1):
         raise ValueError(
             f"windows of {weeks} weeks need at least as many weeks of prices, given {len(inputs)}"
         )
@@ -318,7 +319,9 @@ def standardised(
     """
     scale, scaled = {}, {}
     for feature, frame in panel.items():
-        known = frame[frame.index < pd.Timestamp(before)].to_numpy()
+        known = frame[frame.index < as_date(before)].to_numpy()
+        if not np.isfinite(known).any():
+            raise ValueError(f"no {feature} is known before {before}")
         scale[feature] = float(np.nanmean(known)), float(np.nanstd(known)) or 1.0
         scaled[feature] = partial(_scaled, panel, feature, *scale[feature])
     return LazyFrames(scaled), scale

@@ -5,7 +5,8 @@ because of its outcome.
 import numpy as np
 import pandas as pd
 
-from data.checks import as_days, daily_index, share_class
+from data.checks import whole_number
+from features.filing_calendar import meet
 
 
 def returns_after_filing(
@@ -34,16 +35,10 @@ def returns_after_filing(
         period stands for the missing one at its end; or why there is no return: "no prices for the
         ticker", "before the price history", "after the price history", "no price at entry".
     """
-    if days < 1 or delay < 0 or len(prices) <= days:
-        given = f"{days}, {delay} and {len(prices)}"
-        raise ValueError(f"needs days >= 1, delay >= 0 and more prices than days, given {given}")
-    panel = prices.to_numpy(dtype=float)
-    calendar = daily_index(prices.index).as_unit("ns")  # a close stamped 16:00 is that day's close
-    filed = as_days(filings["date_filed"], "date_filed").as_unit("ns")
-    columns = pd.Index([share_class(ticker) for ticker in prices.columns])
-    if not columns.is_unique:
-        raise ValueError(f"prices hold a stock twice: {columns[columns.duplicated()][0]}")
-    stock = columns.get_indexer([share_class(ticker) for ticker in filings["ticker"]])
+    panel, calendar, filed, stock = meet(filings, prices)
+    if len(panel) <= whole_number("days", days, 1):
+        raise ValueError(f"needs more prices than days, given {len(panel)} and {days}")
+    whole_number("delay", delay, 0)
     known = (
         calendar.searchsorted(filed, side="right") - 1
     )  # the last close on or before the filing date

@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from data.checks import whole_number
+from features.filing_calendar import meet
+
 FEWEST = 21  # daily returns that make a standard deviation
 
 
@@ -17,7 +20,8 @@ def volatility_after_filing(
     ended badly.
 
     Args:
-        filings: DataFrame with ``ticker`` and ``date_filed``.
+        filings: DataFrame with ``ticker`` and ``date_filed``; days are compared, a time of day is
+            cut off.
         prices: trading days × tickers, NaN where there is no price.
         days: daily returns after the entry, at least 21.
         past: numbers of daily returns up to the last close on or before ``date_filed``.
@@ -29,17 +33,14 @@ def volatility_after_filing(
         one for each of ``past`` (NaN where there are too few).
 
     Raises:
-        ValueError: fewer than 21 ``days``, or a price history that is not longer than that.
+        ValueError: fewer than 21 ``days``, a price history that is not longer than that, or dates
+            and prices that ``filing_calendar.meet`` refuses.
     """
-    if days < FEWEST or len(prices) <= days:
-        raise ValueError(
-            f"needs at least {FEWEST} days and more prices, given {days} and {len(prices)}"
-        )
-    calendar = prices.index.as_unit("ns")
-    filed = pd.DatetimeIndex(filings["date_filed"]).as_unit("ns")
-    stock = prices.columns.get_indexer(filings["ticker"])
+    panel, calendar, filed, stock = meet(filings, prices)
+    if len(panel) <= whole_number("days", days, FEWEST):
+        raise ValueError(f"needs more prices than days, given {len(panel)} and {days}")
     first_after = calendar.searchsorted(filed, side="right")
-    changes = np.diff(np.log(prices.to_numpy(dtype=float)), axis=0)  # row t ends on day t + 1
+    changes = np.diff(np.log(panel), axis=0)  # row t ends on day t + 1
 
     complete = first_after + days < len(calendar)
     volatility = _deviation(changes, stock, first_after, days)

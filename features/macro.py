@@ -587,7 +587,11 @@ def forecast_dates(panel: pd.DataFrame, years: int, months_left: int) -> pd.Date
     last = len(panel) - 1 - months_left
     first = last + 1 - 12 * years
     if first < 24:
-        raise ValueError(f"{len(panel)} months are too few for {years} years of forecasts")
+        raise ValueError(
+            f"{len(panel)} months are too few for {years} years of forecasts: "
+            f"needs {24 + 12 * years + months_left} or more before {panel.index[-1]:%Y-%m}, or "
+            "fewer years (VALIDATION_YEARS, TEST_YEARS)"
+        )
     return panel.index[first : last + 1]
 
 

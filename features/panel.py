@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from data.checks import check_daily
+from scores import check_dates
 
 SMALLEST_VOLATILITY = 1e-4  # one basis point a day
 WEEKS_BEYOND = 52  # that a panel needs beside the weeks of one window
@@ -71,6 +72,16 @@ def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
     return prices
 
 
+def _sorted_numbers(prices: pd.DataFrame) -> pd.DataFrame:
+    """``prices``, if they are numbers, from old to new; ValueError where they are not."""
+    if not prices.index.is_monotonic_increasing:
+        raise ValueError("the dates must be sorted from old to new")
+    if not all(pd.api.types.is_numeric_dtype(kind) for kind in prices.dtypes):
+        kinds = sorted(set(map(str, prices.dtypes)))
+        raise ValueError(f"prices must be numbers, given the types {kinds}")
+    return prices
+
+
 def suspect_ticks(
     prices: pd.DataFrame,
     jump: float = 0.5,
@@ -87,7 +98,7 @@ def suspect_ticks(
     later than the move itself. It cannot tell an error from a crash out of a calm sky, so use it on
     inputs, never on the outcome to be predicted.
     """
-    size = np.log(prices).diff().abs()
+    size = np.log(_sorted_numbers(prices)).diff().abs()
     found = pd.DataFrame(False, prices.index, prices.columns)
     while True:  # a bad tick must not hide the next one: leave it out of the mean, look again
         usual = size.mask(found).rolling(lookback, min_periods=history).mean().shift(1)
@@ -132,9 +143,11 @@ def returns(prices: pd.DataFrame, suspect: pd.DataFrame | None = None) -> pd.Dat
     ``suspect`` (boolean frame on the same or more frequent dates) sets the returns of the periods
     that contain a suspect tick to missing, under the date at which the period ends.
     """
-    change = prices.pct_change(fill_method=None)
+    change = _sorted_numbers(prices).pct_change(fill_method=None)
     if suspect is None:
         return change
+    if not prices.columns.isin(suspect.columns).all():
+        raise ValueError("suspect needs a column for each ticker of prices")
     rows, ticks = prices.index.normalize(), suspect.index.normalize()  # days meet days
     period = rows.searchsorted(ticks)  # the row whose period contains each tick
     inside = period < len(prices)
@@ -155,9 +168,9 @@ def ranks_by_date(X: np.ndarray, dates: np.ndarray) -> np.ndarray:
     between -1.73 and 1.73. A date's ranks use that date's samples only, so they are known when its
     inputs are. Ties share their mean rank; a date with a single stock has rank 0.
     """
-    dates = np.asarray(dates)
-    if len(dates) != len(X):
-        raise ValueError(f"needs one date a sample, given {len(dates)} for {len(X)} samples")
+    X, dates = np.asarray(X), check_dates(dates, len(X))
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"needs numbers, given the type {X.dtype}")
     if np.isnan(X).any():
         row = int(np.argwhere(np.isnan(X))[0][0])
         raise ValueError(f"needs values without missing ones, sample {row} has one")

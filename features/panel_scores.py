@@ -10,7 +10,15 @@ from scipy.spatial.distance import squareform
 from scipy.stats import norm, rankdata
 
 from scores import auc as plain_auc
-from scores import bootstrap_interval, information_coefficient, mean_t_statistic, r2, score_row
+from scores import (
+    bootstrap_interval,
+    check_dates,
+    check_labels,
+    information_coefficient,
+    mean_t_statistic,
+    r2,
+    score_row,
+)
 from utils import Windows
 
 
@@ -54,7 +62,7 @@ def paired_by_week(first: np.ndarray, second: np.ndarray, dates: np.ndarray) -> 
     The losses and ``dates`` are (samples,). Negative: ``first`` is smaller.
     """
     difference = pd.Series(np.asarray(first, dtype="float64") - second)
-    return mean_t_statistic(difference.groupby(np.asarray(dates)).mean())
+    return mean_t_statistic(difference.groupby(check_dates(dates, len(difference))).mean())
 
 
 def volatility_rows(
@@ -67,7 +75,7 @@ def volatility_rows(
     """
     actual, predicted = (np.asarray(values, dtype="float64") for values in (actual, predicted))
     values = {"one": 1.0, "y": actual, "y2": actual**2, "e2": (actual - predicted) ** 2}
-    sums = pd.DataFrame(values).groupby(np.asarray(dates)).sum()
+    sums = pd.DataFrame(values).groupby(check_dates(dates, len(actual))).sum()
 
     def share_explained(count, total, squares, errors):
         return 1 - errors.sum() / (squares.sum() - total.sum() ** 2 / count.sum())
@@ -81,7 +89,8 @@ def mean_row(task: str, model: str, metric: str, values: np.ndarray, dates: np.n
     """Row of a score file for the mean of ``values`` (samples,), with whole weeks resampled in
     blocks.
     """
-    sums = pd.Series(np.asarray(values, dtype="float64")).groupby(np.asarray(dates))
+    values = np.asarray(values, dtype="float64")
+    sums = pd.Series(values).groupby(check_dates(dates, len(values)))
     sums = sums.agg(["sum", "count"])
     interval = bootstrap_interval(
         lambda total, count: total.sum() / count.sum(), sums["sum"], sums["count"]
@@ -106,6 +115,7 @@ def direction_rows(
     ``predicted`` and its side of one half count. The IC is left out for a forecast that is constant
     within weeks.
     """
+    actual = check_labels(actual)
     rows = [auc_row(task, model, actual, predicted, dates)]
     rows.append(mean_row(task, model, "accuracy", (predicted > 0.5) == (actual > 0.5), dates))
     if brier:
@@ -162,7 +172,7 @@ def direction_table(
 
     ``forecasts`` are by name; these and ``actual``, 0 or 1, are for all samples of ``windows``.
     """
-    rows = {}
+    actual, rows = check_labels(actual), {}
     for name, forecast in forecasts.items():
         predicted, dates = forecast[part], windows.input_end[part]
         ic = information_coefficient(windows.y[part], predicted, dates)
@@ -239,7 +249,7 @@ def auc_row(
     task: str, model: str, actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
 ) -> dict:
     """Row of a score file: AUC of all samples together, with whole weeks resampled in blocks."""
-    pairs, risers, fallers = auc_by_weeks(actual, predicted, dates)
+    pairs, risers, fallers = auc_by_weeks(check_labels(actual), predicted, dates)
 
     def auc(weeks):
         times = np.bincount(weeks.astype(int), minlength=len(pairs))
@@ -258,7 +268,7 @@ def auc_by_weeks(
     Counted once, they give the AUC of any selection of weeks: how often does a stock that rose in
     the one week have a higher forecast than a stock that fell in the other?
     """
-    week = np.unique(dates, return_inverse=True)[1]
+    week = np.unique(check_dates(dates, len(actual)), return_inverse=True)[1]
     up, weeks = actual > 0.5, week.max() + 1
     pairs = np.zeros((weeks, weeks))
     for other in range(weeks):
@@ -285,7 +295,7 @@ def pesaran_timmermann(
     if forecast.all() or not forecast.any():
         return np.nan, np.nan
     product = (up - up.mean()) * (forecast - forecast.mean())
-    return mean_t_statistic(pd.Series(product).groupby(np.asarray(dates)).mean())
+    return mean_t_statistic(pd.Series(product).groupby(check_dates(dates, len(up))).mean())
 
 
 def mantel(

@@ -6,7 +6,7 @@ from scipy import stats
 from skfolio.measures import get_drawdowns, max_drawdown
 
 from scores import bootstrap_interval, mean_t_statistic, score_row, sharpe_ratio
-from utils import Windows
+from utils import Windows, check_order
 
 WEEKS_A_YEAR = 52
 
@@ -18,11 +18,12 @@ def weekly_folds(windows: Windows, part: slice, folds: int) -> list[tuple[slice,
     fold is purged. Raises ValueError where the part has fewer weeks than folds, or nothing is known
     before the first.
     """
+    check_order(windows)
     weeks = np.unique(windows.input_end[part])
-    if not 1 <= folds <= len(weeks):
+    if not isinstance(folds, (int, np.integer)) or not 1 <= folds <= len(weeks):
         raise ValueError(
             f"folds must be a whole number from 1 to the {len(weeks)} weeks of these years, "
-            f"given {folds}"
+            f"given {folds!r}"
         )
     cuts = []
     for fold in np.array_split(weeks, folds):

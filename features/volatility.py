@@ -239,7 +239,7 @@ def walk_forward_folds(
     if not len(dates):
         raise ValueError("there are no days to divide: the prices are too few")
     known = dates[horizon:].append(pd.DatetimeIndex([pd.Timestamp.max] * horizon))
-    begin, folds = pd.Timestamp(test_start), []
+    begin, folds = as_date(test_start), []
     start = begin
     while start <= dates[-1]:
         end, choice = (start + pd.DateOffset(years=n) for n in (years, -validation_years))

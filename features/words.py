@@ -11,6 +11,8 @@ from itertools import chain
 
 import numpy as np
 
+from data.checks import whole_number
+
 PAD, UNKNOWN = 0, 1  # padding is masked; an unknown word is a word
 BREAK = re.compile(r"<\s*/?\s*br\b[^<>]*>", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
@@ -87,7 +89,7 @@ class Vocabulary:
         ``size`` counts the two special entries. Raises ValueError where there is no word.
         """
         counts = Counter(chain.from_iterable(_words_of(tokens)))
-        if not counts or size < 3:
+        if not counts or whole_number("size", size, 1) < 3:
             raise ValueError(
                 f"a vocabulary needs at least one word and a size of 3, given {len(counts)} and "
                 f"{size}"
@@ -181,7 +183,7 @@ def batches_by_length(
     order. ValueError where a sequence is longer than all ``lengths``.
     """
     sizes, batches = np.array([len(sequence) for sequence in sequences], dtype=int), []
-    lengths = sorted(set(lengths))
+    lengths = sorted({whole_number("a length", length, 1) for length in lengths})
     if not lengths:
         raise ValueError("lengths must hold at least one length, given none")
     if sizes.max(initial=0) > max(lengths):

@@ -171,7 +171,7 @@ def test_what_has_no_volatility_is_missing_and_a_dying_stock_is_kept(prices):
     assert np.isfinite(
         volatility_after_filing(filings(("A", "2020-03-04")), prices)["volatility"]
     ).all()
-    with pytest.raises(ValueError, match="at least 21 days"):
+    with pytest.raises(ValueError, match="days must be a whole number of at least 21, given 20"):
         volatility_after_filing(filed, prices, 20)
 
 

@@ -146,7 +146,7 @@ def test_a_filing_without_a_date_is_refused(tmp_path, monkeypatch):
     pd.DataFrame([row], columns=COLUMNS).astype({"date_filed": "datetime64[us]"}).to_parquet(
         tmp_path / "filings_10k.parquet"
     )
-    with pytest.raises(DataError, match="a filing has no date"):
+    with pytest.raises(DataError, match="row 1 has no date_filed"):
         load_filings()
 
 
@@ -741,7 +741,15 @@ def test_prices_after_the_exit_change_no_return_and_the_future_no_past_week():
     assert (found["excess"] != again["excess"])[found["exit"] > cut].any()
 
 
-@pytest.mark.parametrize("options", [{"days": 0}, {"delay": -1}, {"days": 15}])
-def test_bad_horizons_are_refused(options):
-    with pytest.raises(ValueError, match="needs days"):
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"days": 0}, "days must be a whole number of at least 1, given 0"),
+        ({"days": "5"}, "days must be a whole number of at least 1, given '5'"),
+        ({"delay": -1}, "delay must be a whole number of at least 0, given -1"),
+        ({"days": 15}, "needs more prices than days"),
+    ],
+)
+def test_bad_horizons_are_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
         returns_after_filing(filed(("A", "2020-01-08")), panel(), **options)

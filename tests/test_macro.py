@@ -223,7 +223,7 @@ FAULTS = {
         GOOD.replace("observation_date", "period"),
         "needs the columns observation_date, UMCSENT",
     ),
-    "text": (GOOD.replace("51.1", "n/v"), "values must be numbers"),
+    "text": (GOOD.replace("51.1", "n/v"), "has 'n/v' as UMCSENT; needs a number"),
     "American dates": (
         GOOD.replace("1978-01-01", "1/1/1978"),
         "day and month cannot be told apart",
@@ -232,7 +232,7 @@ FAULTS = {
     "repeated": (GOOD + GOOD.splitlines()[-1], "dates must be sorted and unique"),
     "not a month": (
         GOOD.replace("1978-05-01", "1978-05-15"),
-        "first of a month, one is 1978-05-15",
+        "1978-05-15, is not the first of a month",
     ),
     "infinite": (GOOD.replace("1979-01-01,51.5", "1979-01-01,inf"), "UMCSENT is inf in 1979-01"),
     "gap": (GOOD.replace("1979-01-01,51.5", "1979-01-01,."), "no value in 1979-01;"),

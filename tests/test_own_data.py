@@ -5,9 +5,12 @@ CASES is the matrix, input x entry point; ``docs/own-data.md`` is rendered from 
 ``python -m tests.test_own_data`` writes the page anew.
 """
 
+import ast
 import gzip
+import shutil
 import zipfile
 from datetime import date
+from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,9 +37,14 @@ from data.downloads import download, edgar, yahoo
 from data.filings import filings_file
 from data.own_reviews import read_local_reviews
 from data.source import ROOT
+from features.dataset import make_dataset
 from features.filing_returns import returns_after_filing
+from features.filing_volatility import volatility_after_filing
 from features.panel import check_prices, ranks_by_date, returns, suspect_ticks
+from features.panel_scores import direction_rows
+from features.portfolio import weekly_folds
 from features.words import Vocabulary, batches_by_length, tokenize
+from tools.parameters import options_for
 
 PAGE = ROOT / "docs" / "own-data.md"
 DAYS = pd.bdate_range("2020-01-06", periods=30)
@@ -150,17 +158,21 @@ def texts(frame, name="IMDB Dataset.csv", encoding="utf-8"):
     return put
 
 
-def unpacked(name="0_9.txt"):
-    def put(folder):
+def unpacked(name="0_9.txt", without="", urls=b"", folder=""):
+    def put(local):
         for half in ("train", "test"):
             for number in range(20):
                 for kind, rating in (("pos", 9), ("neg", 2)):
-                    path = folder / "aclImdb" / half / kind / f"{number}_{rating}.txt"
+                    path = local / "aclImdb" / half / kind / f"{number}_{rating}.txt"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(f"{half} {kind} {number}", encoding="utf-8")
-        (folder / "aclImdb" / "train" / "pos" / "0_9.txt").rename(
-            folder / "aclImdb" / "train" / "pos" / name
-        )
+        praise = local / "aclImdb" / "train" / "pos"
+        (praise / "0_9.txt").rename(praise / name)
+        (praise.parent / "urls_pos.txt").write_bytes(urls)
+        if without:
+            shutil.rmtree(local / "aclImdb" / without)
+        if folder:
+            (praise / folder).mkdir()
         found = data.load_imdb()
         assert len(found) == 80 and (found["split"] == "test").sum() == 40
 
@@ -188,14 +200,20 @@ def vector(word, size):
     return " ".join([word, *["0.5"] * size]) + "\n"
 
 
-def macro(stamps, encoding="utf-8"):
+def macro(stamps, encoding="utf-8", first=80.5, fifth=80.5, sep=","):
     def put(folder):
         for series in ("UMCSENT", "IPGMFN"):
-            table = pd.DataFrame({"observation_date": stamps, series: 80.5})
-            table.to_csv(folder / f"{series}.csv", index=False, encoding=encoding)
+            values = [first, *[80.5] * (len(stamps) - 1)][: len(stamps)]
+            values[4:5] = [fifth] * len(values[4:5])
+            table = pd.DataFrame({"observation_date": stamps, series: values})
+            table.to_csv(folder / f"{series}.csv", index=False, encoding=encoding, sep=sep)
         assert len(data.load_macro()) == 24
 
     return put
+
+
+def own_panel(content):
+    return raw("macro_panel.csv", content, lambda: data.load_macro(panel=True))
 
 
 def called(function, expected=None):
@@ -209,10 +227,19 @@ def called(function, expected=None):
     return put
 
 
-def after(stamps, filed, ticker="BRK.B"):
-    prices = pd.DataFrame({"BRK-B": CLOSE, "C": CLOSE}, pd.DatetimeIndex(stamps))
+def after(stamps, filed, ticker="BRK.B", close=CLOSE):
+    prices = pd.DataFrame({"BRK-B": close, "C": CLOSE}, pd.DatetimeIndex(stamps))
     found = returns_after_filing(pd.DataFrame({"ticker": [ticker], "date_filed": [filed]}), prices)
     return found["entry"].dt.normalize()
+
+
+def risk(stamps, filed, ticker="BRK-B"):
+    """The first close after a filing, from which the risk is measured."""
+    filing = pd.DataFrame({"ticker": [ticker], "date_filed": [filed]})
+    prices = pd.DataFrame({"BRK-B": CLOSE + np.arange(30) % 2}, pd.DatetimeIndex(stamps))
+    found = volatility_after_filing(filing, prices, 21, (21,))
+    assert found["volatility"].notna().all(), "BRK.B is the BRK-B of the prices"
+    return found["begin"].item()
 
 
 def wide(frame=None):
@@ -243,6 +270,8 @@ ONES, LENGTH = np.array([1, 0, 1, 0]), pd.Timedelta(days=1)
 TOKYO = DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC")
 INDEX, P, F = index_rows(), stock_rows(), filing_rows()
 RIGHT = None
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WINDOWS = utils.make_windows(wide(), 3)
 
 # (where it enters, what is given, how, the sentence or RIGHT)
 CASES = [
@@ -342,7 +371,7 @@ CASES = [
     ("load_glove", "lines of Windows", glove("glove.6B.50d.txt", vector("good", 50).replace("\n", "\r\n")), RIGHT),
     ("load_macro", "months", macro(MONTHS), RIGHT),
     ("load_macro", "a byte order mark", macro(MONTHS, "utf-8-sig"), RIGHT),
-    ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), "dates must be the first of a month, one is 2000-01-31"),
+    ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), "row 1, 2000-01-31, is not the first of a month"),
     ("load_macro", "dates as 01/02/2000", macro(MONTHS.strftime("%d/%m/%Y")), "row 1 has the date '01/01/2000', whose day and month cannot be told apart"),
     ("load_macro", "dates as 20000101", macro(MONTHS.strftime("%Y%m%d")), RIGHT),
     ("load_macro", "dates as 2000/01/01", macro(MONTHS.strftime("%Y/%m/%d")), RIGHT),
@@ -360,9 +389,9 @@ CASES = [
     ("check_prices", "a time zone", called(lambda: check_prices(wide().tz_localize("UTC"))), "the dates must have no time zone, given UTC"),
     ("ranks_by_date", "rows sorted by ticker", called(lambda: np.sign(ranks_by_date(np.array([[1.0], [2], [3], [0]]), np.array([1, 2, 1, 2]))[:, 0]), [-1, 1, 1, -1]), RIGHT),
     ("batches_by_length", "unsorted lengths", called(lambda: sorted(np.concatenate([rows for rows, _ in batches_by_length([[1], [1] * 5, [1] * 3], (6, 2, 4), 2)])), [0, 1, 2]), RIGHT),
-    ("accuracy", "labels 1 and -1", called(lambda: scores.accuracy(np.array([1, -1]), np.array([0.9, 0.1]))), "labels must be 0 or 1, given [-1, 1]"),
-    ("accuracy", "labels 1 and 2", called(lambda: scores.score("t", "m", "accuracy", ONES + 1, ONES)), "labels must be 0 or 1, given [1, 2]"),
-    ("auc", "labels 1 and -1", called(lambda: scores.score("t", "m", "auc", 2 * ONES - 1, ONES)), "labels must be 0 or 1, given [-1, 1]"),
+    ("accuracy", "labels 1 and -1", called(lambda: scores.accuracy(np.array([1, -1]), np.array([0.9, 0.1]))), "labels must be 0 or 1, given [1, -1]"),
+    ("accuracy", "labels 1 and 2", called(lambda: scores.score("t", "m", "accuracy", ONES + 1, ONES)), "labels must be 0 or 1, given [2, 1]"),
+    ("auc", "labels 1 and -1", called(lambda: scores.score("t", "m", "auc", 2 * ONES - 1, ONES)), "labels must be 0 or 1, given [1, -1]"),
     ("auc", "labels true and false", called(lambda: scores.auc(ONES == 1, ONES), 1.0), RIGHT),
     ("auc", "four positives in 200", called(lambda: np.isfinite(list(scores.score("t", "m", "auc", np.arange(200) % 50 == 0, np.arange(200.0), block=1).values())[3:]).all(), True), RIGHT),
     ("auc", "one positive in 50", called(lambda: scores.score("t", "m", "auc", np.arange(50) == 7, np.arange(50.0), block=1)), "it needs more samples (of each class, for an AUC)"),
@@ -396,7 +425,7 @@ CASES = [
     ("load_stock_prices", "yfinance, the ticker above the field", panel(two_levels().swaplevel(axis=1), "stock_prices.csv"), RIGHT),
     ("load_stock_prices", "yfinance of today, whose Close is adjusted", panel(two_levels().rename(columns={"Adj Close": "Close"}), "stock_prices.csv"), "only close: if that is adjusted for splits and dividends, call it adj_close"),
     ("load_stock_prices", "a wide CSV, newest first, an empty last column", panel(wide()[::-1].assign(**{"": None}), "stock_prices.csv", ("A", "B")), RIGHT),
-    ("load_stock_prices", "a text in a wide CSV", panel(at(DAYS[1], "A", "x", wide()), "stock_prices.csv"), "row 2 has 'x' as adj_close; needs a number such as 1100.5"),
+    ("load_stock_prices", "a text in a wide CSV", panel(at(DAYS[1], "A", "x", wide()), "stock_prices.csv"), "row 2 has 'x' as adj_close of A; needs a number such as 1100.5"),
     ("load_stock_prices", "a row a ticker, a column a day", panel(wide().T, "stock_prices.csv"), "row 1 has the date 'A'"),
     ("load_stock_prices", "a wide CSV with semicolons and commas", panel(wide(), "stock_prices.csv", sep=";", decimal=","), "has fields separated by semicolons; needs commas"),
     ("load_stock_prices", "midnight of Tokyo, in UTC, without zone", panel(P.assign(date=np.repeat(TOKYO.tz_localize(None), 2))), "the dates fall on Sundays and never on Fridays"),
@@ -433,6 +462,143 @@ CASES = [
     ("as_list", "a list in a list", called(lambda: utils.as_list("[[1, 2], [3]]")), "a list must be written as [0, 1, 2]"),
     ("as_list", "a range", called(lambda: utils.as_list(range(3)), [0, 1, 2]), RIGHT),
     ("download", "one ticker for a list", called(lambda: download("prices", tickers="AAPL")), "tickers must be a list, given 'AAPL'"),
+    # the second hundred: other examples of the same kinds
+    ("load_sp500", "2020-01-06 4:00 PM", sp500(written(INDEX, "date", "%Y-%m-%d 4:00 PM")), RIGHT),
+    ("load_sp500", "summer time and winter time", sp500(INDEX.assign(date=[f"{day:%Y-%m-%d} 00:00-0{4 + number % 2}:00" for number, day in enumerate(DAYS)])), RIGHT),
+    ("load_sp500", "evenings of New York, in UTC", sp500(stamped(INDEX, "date", "25h", "UTC")), "the dates fall on Saturdays and never on Mondays: they are stamped in another time zone, a day late"),
+    ("load_sp500", "2020-01-06 16:00 EST", sp500(written(INDEX, "date", "%Y-%m-%d 16:00 EST")), "row 1 has the date '2020-01-06 16:00 EST'"),
+    ("load_sp500", "01/06/20", sp500(written(INDEX, "date", "%m/%d/%y")), "row 1 has the date '01/06/20', whose day and month cannot be told apart"),
+    ("load_sp500", "20-01-06", sp500(written(INDEX, "date", "%y-%m-%d")), "row 1 has the date '20-01-06', whose day and month cannot be told apart"),
+    ("load_sp500", "2020-W02-1", sp500(written(INDEX, "date", "%G-W%V-%u")), "row 1 has the date '2020-W02-1'"),
+    ("load_sp500", "2020-006, the day of the year", sp500(written(INDEX, "date", "%Y-%j")), "row 1 has the date '2020-006'"),
+    ("load_sp500", "2020年01月06日", sp500(written(INDEX, "date", "%Y年%m月%d日")), "row 1 has the date '2020年01月06日'"),
+    ("load_sp500", "two forms of dates in one column", sp500(INDEX.assign(date=[f"{day:%d/%m/%Y}" if number > 9 else f"{day:%Y-%m-%d}" for number, day in enumerate(DAYS)])), "row 11 has the date '20/01/2020', whose day and month cannot be told apart"),
+    ("load_sp500", "a sum in the last line", sp500(pd.concat([written(INDEX, "date", "%Y-%m-%d"), pd.DataFrame({"date": ["Total"], "close": [3.0]})])), "row 31 has the date 'Total'"),
+    ("load_sp500", "$100.00", sp500(INDEX.assign(close=INDEX["close"].map("${:.2f}".format))), "row 1 has '$100.00' as close; needs a number such as 1100.5"),
+    ("load_sp500", "100,00 in quotes", sp500(INDEX.assign(close="100,00")), "row 1 has '100,00' as close"),
+    ("load_sp500", "a volume of 1.2M", sp500(INDEX.assign(volume="1.2M")), "row 1 has '1.2M' as volume"),
+    ("load_sp500", "a negative volume", sp500(at(4, "volume", -5, INDEX)), "volume is -5 on 2020-01-10; needs 0 or more"),
+    ("load_sp500", "bars between the fields", sp500(INDEX, sep="|"), "has fields separated by bars; needs commas"),
+    ("load_sp500", "more fields than names", raw("sp500_daily.csv", b"date,close\n2020-01-06,1,5\n2020-01-07,1,6\n", data.load_sp500), "has 2 names in its header, and more fields in row 1"),
+    ("load_sp500", "a row that is cut", raw("sp500_daily.csv", b"date,high,low,close\n2020-01-06,1,1,1\n2020-01-07,1\n", data.load_sp500), "low is missing on 2020-01-07"),
+    ("load_sp500", "blank lines, lines of Windows", sp500(INDEX, lineterminator="\r\n\r\n"), RIGHT),
+    ("load_sp500", "sep=, of a spreadsheet in the first line", raw("sp500_daily.csv", b"sep=,\ndate,close\n2020-01-06,1\n", data.load_sp500), "needs the columns date, close"),
+    ("load_sp500", "UTF-16 without a mark", raw("sp500_daily.csv", "date,close\n".encode("utf-16-le"), data.load_sp500), "is not UTF-8 but binary, or UTF-16"),
+    ("load_sp500", "a workbook called .csv", raw("sp500_daily.csv", b"PK\x03\x04" + bytes(99), data.load_sp500), "is a ZIP archive or an Excel workbook; needs the text of a CSV"),
+    ("load_sp500", "compressed, and not called so", raw("sp500_daily.csv", gzip.compress(b"date,close\n"), data.load_sp500), "is compressed, but not called .gz"),
+    ("load_sp500", "not compressed, and called so", raw("sp500_daily.csv.gz", b"date,close\n", data.load_sp500), "Not a gzipped file"),
+    ("load_sp500", "Price and Vol. of investing.com", raw("sp500_daily.csv", b'"Date","Price","Vol."\n"01/31/2020","3,225.52","-"\n', data.load_sp500), "needs the columns date, close"),
+    ("load_stock_prices", "LOW and OPEN as tickers, wide", panel(wide().set_axis(["LOW", "OPEN"], axis=1), "stock_prices.csv", ("LOW", "OPEN")), RIGHT),
+    ("load_stock_prices", "brk.b beside BRK-B", panel(P.assign(symbol=["brk.b", "BRK-B"] * 30)), "brk.b and BRK-B are one stock; needs one spelling"),
+    ("load_stock_prices", "two columns of one ticker", raw("stock_prices.csv", b"date,A,A\n2020-01-06,1,2\n", data.load_stock_prices), "has two columns A"),
+    ("load_stock_prices", "Close_A and Volume_A, one header", panel(wide().add_prefix("Close_"), "stock_prices.csv"), "has the column 'Close_A', a field of a stock; needs a column a ticker"),
+    ("load_stock_prices", "('Adj Close', 'A') as one name", panel(wide().set_axis(["('Adj Close', 'A')", "('Volume', 'A')"], axis=1), "stock_prices.csv"), "a field of a stock; needs a column a ticker"),
+    ("load_stock_prices", "a weekday among wide prices", panel(wide().assign(weekday="Mon"), "stock_prices.csv"), "row 1 has 'Mon' as adj_close of weekday"),
+    ("load_stock_prices", "true and false among wide prices", panel(wide().assign(flag=True)), "row 1 has 'True' as adj_close of flag"),
+    ("load_stock_prices", "two header lines of pandas, without names", panel(two_levels().rename_axis(columns=[None, None]), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "Attributes and Symbols of pandas-datareader", panel(two_levels().rename_axis(columns=["Attributes", "Symbols"]), "stock_prices.csv"), RIGHT),
+    ("load_stock_prices", "two header lines, merged by a spreadsheet", raw("stock_prices.csv", b"Price,Adj Close,\nTicker,A,B\nDate,,\n2020-01-06,1,2\n", data.load_stock_prices), "has a column without a name in the first of its two header lines"),
+    ("load_stock_prices", "three levels of columns", panel(pd.concat({"x": two_levels()}, axis=1)), "has column names of 3 levels without adj_close"),
+    ("load_stock_prices", "bytes as ticker", panel(P.assign(symbol=[b"A", b"B"] * 30)), "row 1 has \"b'A'\" as symbol; needs a name in each row"),
+    ("load_stock_prices", "700.5 as ticker", panel(P.assign(symbol=[700.5, 941.0] * 30)), "row 1 has '700.5' as symbol"),
+    ("load_stock_prices", "TRUE and ZTS as tickers", panel(P.assign(symbol=["TRUE", "ZTS"] * 30), "stock_prices.csv", ("TRUE", "ZTS"), index=False), RIGHT),
+    ("load_stock_prices", "a price of zero", panel(at(4, "adj_close", 0.0, P).astype({"adj_close": float})), "A has adj_close 0.0 on 2020-01-08; needs a positive number"),
+    ("load_stock_prices", "two rows of a day, other values", panel(pd.concat([P, P[:2].assign(adj_close=9.0)])), "A has two rows on 2020-01-06; needs one row a day"),
+    ("load_stock_prices", "100,5 between commas", raw("stock_prices.csv", b"symbol,date,adj_close\nA,2020-01-06,1,5\n", data.load_stock_prices), "Expected 3 fields in line 2, saw 4"),
+    ("load_stock_prices", "periods of a day", panel(P.assign(date=P["date"].dt.to_period("D"))), RIGHT),
+    ("load_stock_prices", "periods of a month", panel(P.assign(date=P["date"].dt.to_period("M"))), "row 1 has the date '2020-01'"),
+    ("load_stock_prices", "decimals of a database", panel(P.assign(adj_close=[Decimal(price) for price in P["adj_close"]])), RIGHT),
+    ("load_stock_prices", "year, month and day apart", panel(P.assign(year=2020, month=1, day=6).drop(columns="date"), "stock_prices.csv", index=False), "has no column date, only symbol, adj_close, year, month, day"),
+    ("load_filings", "numbers of companies as 0000320193", filings(F.assign(cik=["0000320193", "CIK0000789019"])), RIGHT),
+    ("load_filings", "a name as number of a company", filings(F.assign(cik=["1", "Apple"])), "row 2 has 'Apple' as cik; needs a number such as 320193"),
+    ("load_filings", "Item 1A. and item 7", filings(F.assign(item=["Item 1A.", "item 7"])), RIGHT),
+    ("load_filings", "items as numbers", filings(F.assign(item=[7.0, 7.0])), RIGHT),
+    ("load_filings", "an empty item", filings(F.assign(item=["1A", None])), "row 2 has no item; needs a name in each row"),
+    ("load_filings", "10-K405 and 10-KT", filings(F.assign(form=["10-K405", "10-KT"])), RIGHT),
+    ("load_filings", "tickers and dates as index", filings(F.set_index(["ticker", "date_filed"])), RIGHT),
+    ("load_filings", "a missing number of a company", filings(F.assign(cik=[1.0, np.nan])), RIGHT),
+    ("load_filings", "a filing of 2099", filings(F.assign(date_filed=pd.Timestamp("2099-01-02"))), "row 1 has the date_filed 2099-01-02; needs dates from 1900 to tomorrow"),
+    ("load_filings", "milliseconds since 1970", filings(F.assign(date_filed=F["date_filed"].astype("datetime64[ms]").astype("int64"))), "which looks like time since 1970"),
+    ("load_filings", "02/14/20", filings(written(F, "date_filed", "%m/%d/%y")), "row 1 has the date_filed '01/16/20', whose day and month cannot be told apart"),
+    ("load_filings", "a list of paragraphs as text", filings(F.assign(text=[["a"], ["b"]])), "row 1 has ['a'] as text; needs a text in each row"),
+    ("load_filings", "no Parquet file", raw("filings_10k.parquet", b"garbage" * 9, data.load_filings), "cannot be read (Parquet magic bytes not found"),
+    ("load_imdb", "labels 1.0 and 0.0", texts(reviews(1.0, 0.0)), RIGHT),
+    ("load_imdb", "labels 1 and 2", texts(reviews(2, 1)), "given '2' in row 1"),
+    ("load_imdb", "probabilities as labels", texts(reviews(0.9, 0.1)), "given '0.9' in row 1"),
+    ("load_imdb", "three kinds of labels", texts(at(4, "sentiment", "neutral", reviews())), "given 'neutral' in row 5"),
+    ("load_imdb", "NaN as label", texts(at(4, "sentiment", "NaN", reviews())), "given 'NaN' in row 5"),
+    ("load_imdb", "a text of characters without width", texts(at(6, "review", "\u200b\ufeff", reviews())), "row 7 has '\\u200b\\ufeff' as text"),
+    ("load_imdb", "Hindi, Japanese, an emoji", texts(at(2, "review", "हिन्दी 映画 🎬", reviews())), RIGHT),
+    ("load_imdb", "commas without quotes", raw("reviews.csv", b"text,label\ngood, really,1\nbad, really,0\n", data.load_imdb), "has 2 names in its header, and more fields in row 1"),
+    ("load_imdb", "a line about the whole at the end", raw("reviews.csv", reviews(1, 0).set_axis(["text", "label"], axis=1).to_csv(index=False).encode() + b"60 reviews\n", data.load_imdb), "given nothing in row 61"),
+    ("load_imdb", "text and stars", texts(reviews().set_axis(["text", "stars"], axis=1)), "each once, has text, stars"),
+    ("load_imdb", "aclImdb/ without test/neg", unpacked(without="test/neg"), "has no review in test/neg; needs some in each of train/pos"),
+    ("load_imdb", "aclImdb/ with lists in Latin-1", unpacked(urls=b"http://www.imdb.com/title/tt1/\xe9\n"), "urls_pos.txt: is not UTF-8"),
+    ("load_imdb", "aclImdb/ with a folder for a file", unpacked("0_9.txt", folder="21_9.txt"), "is no file of text"),
+    ("load_glove", "a header line of word2vec", glove("glove.6B.50d.txt", "1 50\n" + vector("good", 50)), "begins with a header line, b'1 50\\n'; GloVe's files have none: delete that line"),
+    ("load_glove", "vectors of another width", glove("glove.6B.50d.txt", vector("good", 100)), "has 100 numbers in its first line, its name says 50"),
+    ("load_glove", "a word twice: the first counts", glove("glove.6B.50d.txt", vector("good", 50) + vector("good", 50).replace("0.5", "0.7")), RIGHT),
+    ("load_glove", "a last line that is cut", glove("glove.6B.50d.txt", vector("good", 50) + "bad 0.5 0."), "ends within line 2"),
+    ("load_glove", "tabs between the numbers", glove("glove.6B.50d.txt", vector("good", 50).replace(" ", "\t")), "has 0 numbers in its first line, its name says 50"),
+    ("load_glove", "a decomposed accent in the file", glove("glove.6B.50d.txt", vector("cafe\u0301", 50), "café"), RIGHT),
+    ("load_glove", "an archive of other files", raw("glove.6B.zip", b"PK\x05\x06" + bytes(18), lambda: data.load_glove(["good"])), "holds no glove.6B.<d>d.txt"),
+    ("load_macro", "one row a quarter", macro(pd.date_range("2000-01-01", periods=24, freq="QS")), "no value in 2000-02, 2000-03, 2000-05"),
+    ("load_macro", "one row a week", macro(pd.date_range("2000-01-07", periods=24, freq="W-FRI")), "row 1, 2000-01-07, is not the first of a month"),
+    ("load_macro", "months as 2000M01", macro(MONTHS.strftime("%YM%m")), "row 1 has the date '2000M01'; needs dates written as YYYY-MM-DD"),
+    ("load_macro", "months as Jan-2000", macro(MONTHS.strftime("%b-%Y")), "row 1 has the date 'Jan-2000'"),
+    ("load_macro", "the first months as . of FRED", macro(MONTHS.insert(0, pd.Timestamp("1999-12-01")), first="."), RIGHT),
+    ("load_macro", "a . between values", macro(MONTHS.insert(0, pd.Timestamp("1999-12-01")), fifth="."), "no value in 2000-04; needs one each month"),
+    ("load_macro", "80,5", macro(MONTHS, fifth="80,5"), "row 5 has '80,5' as UMCSENT; needs a number such as 1100.5"),
+    ("load_macro", "80.5p, provisional", macro(MONTHS, fifth="80.5p"), "row 5 has '80.5p' as UMCSENT"),
+    ("load_macro", "semicolons", macro(MONTHS, sep=";"), "has fields separated by semicolons; needs commas"),
+    ("load_macro", "UTF-16", macro(MONTHS, "utf-16"), "is not UTF-8"),
+    ("load_macro", "a month twice", macro(MONTHS.insert(2, MONTHS[1])), "row 3, 2000-02-01, is a second row of a month"),
+    ("load_macro", "no rows", macro(MONTHS[:0]), "has no rows"),
+    ("load_sp500", "a header DATE, VALUE of FRED", raw("SP500.csv", b"DATE,VALUE\n2020-01-06,1\n", data.load_sp500), "needs the columns observation_date, SP500, has observation_date, VALUE"),
+    ("load_macro(panel)", "two columns of one name", own_panel(b"date,sentiment,ip,oil,oil\n2000-01-01,1,1,1,1\n"), "has two columns oil"),
+    ("load_macro(panel)", "a note among the series", own_panel(b"Date,sentiment,ip,note\n2000-01-01,1,1,x\n"), "row 1 has 'x' as note; needs a number such as 1100.5"),
+    ("load_macro(panel)", "another order", own_panel(b"date,ip,sentiment\n2000-01-01,1,1\n"), "needs sentiment and ip as its first two series"),
+    ("volatility_after_filing", "prices stamped 16:00, BRK.B filed", called(lambda: risk(DAYS + pd.Timedelta("16h"), DAYS[3], "brk.b"), DAYS[4]), RIGHT),
+    ("volatility_after_filing", "newest first", called(lambda: risk(DAYS[::-1], DAYS[3])), "dates must be sorted and unique, from old to new"),
+    ("volatility_after_filing", "16/01/2020 filed", called(lambda: risk(DAYS, "16/01/2020")), "whose day and month cannot be told apart"),
+    ("returns_after_filing", "a negative price", called(lambda: after(DAYS, DAYS[8], close=-CLOSE)), "prices must be positive and finite, given -100.0 for BRK-B on 2020-01-06"),
+    ("returns_after_filing", "no column date_filed", called(lambda: returns_after_filing(F[["ticker"]], wide())), "filings need the columns ticker, date_filed; ['date_filed'] missing"),
+    ("returns_after_filing", "columns of two levels", called(lambda: returns_after_filing(F, two_levels())), "the columns must be tickers, given 2 levels"),
+    ("direction_rows", "labels 1 and -1", called(lambda: direction_rows("t", "m", 2 * ONES - 1, ONES / 2, ONES, np.arange(4))), "labels must be 0 or 1, given [1, -1]"),
+    ("direction_rows", "a missing label", called(lambda: direction_rows("t", "m", [1, 0, np.nan, 0], ONES / 2, ONES, np.arange(4))), "labels must be 0 or 1, given [1.0, 0.0, nan]"),
+    ("accuracy", "labels as words", called(lambda: scores.accuracy(["pos", "neg"], [0.9, 0.1])), "labels must be 0 or 1, given ['pos', 'neg']"),
+    ("accuracy", "labels true and false, as objects", called(lambda: scores.accuracy(np.array([True, False], dtype=object), [0.9, 0.1]), 1.0), RIGHT),
+    ("accuracy", "a missing forecast", called(lambda: scores.accuracy([1, 0], [0.9, np.nan])), "needs a non-empty array without missing or infinite values"),
+    ("rmse", "forecasts as text", called(lambda: scores.rmse([1.0, 2.0], ["1.0", "2.0"]), 0.0), RIGHT),
+    ("rmse", "forecasts as words", called(lambda: scores.rmse([1.0, 2.0], ["up", "down"])), "needs numbers, given ['up', 'down']"),
+    ("rmse", "Series in another order", called(lambda: scores.rmse(pd.Series([1.0, 2.0]), pd.Series([2.0, 1.0], [1, 0]))), "needs Series in one order, given the same index in another order"),
+    ("information_coefficient", "a date that is missing", called(lambda: scores.information_coefficient(ONES, ONES, pd.DatetimeIndex([None, *DAYS[:3]]))), "needs one date a sample, given 3 for 4 samples"),
+    ("ranks_by_date", "numbers as text", called(lambda: ranks_by_date(np.array([["1"], ["2"]]), [1, 1])), "needs numbers, given the type"),
+    ("returns", "newest first", called(lambda: returns(wide()[::-1])), "the dates must be sorted from old to new"),
+    ("returns", "suspect days of other stocks", called(lambda: returns(wide(), wide()[["A"]] > 0)), "suspect needs a column for each ticker of prices"),
+    ("suspect_ticks", "newest first", called(lambda: suspect_ticks(wide()[::-1])), "the dates must be sorted from old to new"),
+    ("weekly_folds", "windows in another order", called(lambda: weekly_folds(WINDOWS[::-1], slice(0, 9), 2)), "windows must be ordered by date"),
+    ("weekly_folds", "four as text", called(lambda: weekly_folds(WINDOWS, slice(0, 9), "4")), "folds must be a whole number from 1 to the 9 weeks of these years, given '4'"),
+    ("make_dataset", "01/02/2020 as the end of training", called(lambda: make_dataset(wide(), "01/02/2020", 2)), "whose day and month cannot be told apart"),
+    ("make_dataset", "the year 2010 as the end of training", called(lambda: make_dataset(wide(), 2010, 2)), "no return is known before training_end, given 2010"),
+    ("make_windows", "a window of 3.0", called(lambda: utils.make_windows(wide(), 3.0)), "window must be a whole number of at least 1, given 3.0"),
+    ("make_windows", "frames with the tickers in another order", called(lambda: utils.make_panel_windows({"a": wide(), "b": wide()[["B", "A"]]}, 3)), "all frames need the same dates and tickers"),
+    ("make_windows", "no feature", called(lambda: utils.make_panel_windows({}, 3)), "needs a frame for at least one feature, given none"),
+    ("batches_by_length", "lengths as text", called(lambda: batches_by_length([[1]], "24", 2)), "a length must be a whole number of at least 1, given '2'"),
+    ("tokenize", "Tamil, Korean, Thai", called(lambda: tokenize("தமிழ் 한국어 ไทย"), ["தமிழ்", "한국어", "ไทย"]), RIGHT),
+    ("as_date", "2010Q1", called(lambda: utils.as_date("2010Q1")), "a parameter must be a date or a year, given '2010Q1'"),
+    ("as_date", "2010.5", called(lambda: utils.as_date(2010.5)), "a parameter must be a date or a year, given '2010.5'"),
+    ("as_date", "true", called(lambda: utils.as_date(True)), "a parameter must be a date or a year, given 'True'"),
+    ("as_list", "0-2", called(lambda: utils.as_list("0-2")), "a list must be written as [0, 1, 2], given '0-2'"),
+    ("as_list", "0:3", called(lambda: utils.as_list("0:3")), "a list must be written as [0, 1, 2], given '0:3'"),
+    ("as_list", "a dict", called(lambda: utils.as_list({"a": 1})), "a list must be written as [0, 1, 2], given {'a': 1}"),
+    ("-p WEEKSS 26", "a name that no notebook has", called(lambda: options_for(NOTEBOOKS, ["-p", "WEEKSS", "26"])), "no notebook of this run has a parameter WEEKSS; there are ['WEEKS'"),
+    ("-p WEEKS many", "a text for a number", called(lambda: options_for(NOTEBOOKS, ["-p", "WEEKS", "many"])), "WEEKS must be a whole number, such as 52, given 'many'"),
+    ("-p VALIDATION_START", "01/02/2010", called(lambda: options_for(NOTEBOOKS, ["-p", "VALIDATION_START", "01/02/2010"])), "VALIDATION_START must be a date or a year, such as '2012-01-01', given '01/02/2010'"),
+    ("-p SEEDS", "0 1", called(lambda: options_for(NOTEBOOKS, ["-p", "SEEDS", "0 1"])), "SEEDS must be a list of numbers, such as [0, 1, 2], given '0 1'"),
+    ("download", "AAPL,MSFT", called(lambda: download("prices", tickers=["AAPL,MSFT"])), "no ticker is written as 'AAPL,MSFT'"),
+    ("download", "01/02/2010 as the start", called(lambda: download("prices", start="01/02/2010")), "start: '01/02/2010', whose day and month cannot be told apart"),
+    ("download", "one year", called(lambda: download("filings", years=[2019])), "the years are the first and the last, given [2019]"),
 ]  # fmt: skip
 
 
@@ -474,6 +640,61 @@ def test_nothing_that_looks_meant_for_a_loader_is_passed_over(local, capsys):
     printed = capsys.readouterr().out
     for name in ("AAPL.csv", "stocks", "IPGMFN.csv", "reviews.tsv"):
         assert f"{name} is not read: " in printed
+
+
+def test_what_is_not_read_because_another_file_is_read_is_named(local, capsys):
+    for name in ("stock_prices.parquet", "stock_prices.csv"):
+        P.to_parquet(local / name) if name.endswith("parquet") else P.to_csv(local / name)
+    (local / "sp500_daily.csv").mkdir()
+    data.load_stock_prices()
+    assert (
+        "stock_prices.csv is not read, because stock_prices.parquet is" in capsys.readouterr().out
+    )
+    data.load_sp500()
+    assert "sp500_daily.csv is not read: sp500 reads" in capsys.readouterr().out
+
+
+def test_a_price_far_from_the_day_before_is_told(local, capsys):
+    at(4, "high", 1e9, INDEX).to_csv(local / "sp500_daily.csv", index=False)
+    data.load_sp500()
+    told = "a price is more than 50% away from the close before, 1 times, the first on 2020-01-10"
+    assert told in capsys.readouterr().out
+    INDEX.to_csv(local / "sp500_daily.csv", index=False)
+    data.load_sp500()
+    assert "away" not in capsys.readouterr().out
+
+
+def test_sections_that_stand_twice_and_other_forms_are_told(local, capsys):
+    again = pd.concat([F, F[:1], F[1:].assign(ticker="C")])
+    again.assign(form=["10-K", "10-K405", "10-Q", "10-K/A"]).to_parquet(
+        local / "filings_10k.parquet"
+    )
+    data.load_filings()
+    told = capsys.readouterr().out
+    assert "sections of other forms than 10-K, 10-K405, 10-KT are used" in told
+    assert "1 of 10-Q, 1 of 10-K/A" in told and "stand there before" not in told
+    again.to_parquet(local / "filings_10k.parquet")
+    assert len(data.load_filings()) == 4
+    told = capsys.readouterr().out
+    assert "2 sections stand there before" in told and "the first is item 1A of A, 2020" in told
+
+
+def test_what_08_streams_is_what_the_loader_shows(local):
+    spelled = F.assign(item=["Item 1A", "7."], cik=["CIK0000000007", "8"], ticker=[700, 941])
+    spelled.to_parquet(local / "filings_10k.parquet")
+    streamed, shown = pq.read_table(filings_file()).to_pandas(), data.load_filings()
+    assert list(shown["item"]) == ["1A", "7"] and list(shown["cik"]) == [7, 8]
+    for name in ("ticker", "cik", "item", "text"):
+        assert list(streamed[name]) == list(shown[name])
+
+
+def test_no_loader_is_longer_than_a_screen():
+    for path in sorted((ROOT / "data").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                lines -= len((ast.get_docstring(node) or "").splitlines())
+                assert lines <= 50, f"{path.name}: {node.name} has {lines} lines"
 
 
 def test_flat_days_are_told(local, capsys):
@@ -610,6 +831,19 @@ def test_one_text_is_not_a_list_of_its_letters():
         score_texts("a fine film", None)
 
 
+def test_labels_of_batches_are_0_and_1():
+    batches = pytest.importorskip("training").TextBatches
+    assert len(batches([[1], [2]], [0, 0.5], (2,), 2)) == 1, "soft labels are shares"
+    for labels, sentence in (
+        ([1, -1], r"labels must be 0 or 1, given \[-1.0, 1.0\]"),
+        ([1, 2], "labels must be 0 or 1"),
+        ([1, np.nan], "labels must be 0 or 1"),
+        ([1], "needs one label a text, given"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            batches([[1], [2]], labels, (2,), 2)
+
+
 def test_suspect_days_meet_the_days_of_prices():
     prices = pd.DataFrame({"A": CLOSE}, DAYS)
     suspect = pd.DataFrame({"A": np.arange(30) == 5}, DAYS + pd.Timedelta("16h"))
@@ -706,6 +940,8 @@ What you put into `local/` is used rightly, or refused in one sentence. This pag
 ## The smallest files
 
 Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is taken for the running day and left out.
+Twelve years run. Three are refused: “the first fold has no days in train … needs days more than 2 years before the test”.
+Without high and low (date and close alone), the squared return stands for the range.
 
 | date | open | high | low | close | volume |
 |---|---|---|---|---|---|
@@ -714,6 +950,8 @@ Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is tak
 | 2020-01-08 | 102 | 103 | 101 | 102 | 10 |
 
 Notebooks 02 to 04, `stock_prices.parquet` or `stock_prices.csv`: one row a stock and day.
+Six stocks and three years run. Less than two years are refused by 02: “windows of 52 weeks need prices of at least 104 weeks”;
+shorter windows (`PARAMETERS="-p WEEKS 26"`) need less.
 
 | symbol | date | adj_close |
 |---|---|---|
@@ -722,6 +960,8 @@ Notebooks 02 to 04, `stock_prices.parquet` or `stock_prices.csv`: one row a stoc
 | A | 2020-01-07 | 101 |
 
 Notebook 05, `UMCSENT.csv`, and `IPGMFN.csv` in the same form: the first of each month.
+Twenty years are needed: eight to test, eight to choose, a year of outcomes after each, two to begin with. With less:
+“months are too few for 8 years of forecasts”; `PARAMETERS="-p TEST_YEARS 4 -p VALIDATION_YEARS 4"` need less.
 
 | observation_date | UMCSENT |
 |---|---|
@@ -729,7 +969,8 @@ Notebook 05, `UMCSENT.csv`, and `IPGMFN.csv` in the same form: the first of each
 | 2000-02-01 | 111.3 |
 | 2000-03-01 | 107.1 |
 
-Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label.
+Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label; fewer are refused: “has 3 different texts of
+one label, at least 13 are needed”. A column `film` says what a text is about, so that one thing is never in two parts.
 
 | text | label |
 |---|---|
@@ -737,7 +978,9 @@ Notebooks 06 and 07, `reviews.csv`: at least 13 different texts of each label.
 | We will come again. | 1 |
 | Nobody smiled. | 0 |
 
-Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it.
+Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it. 08 makes sequences of six filings and more:
+“a split needs at least 6 different dates”. 09 needs 50 filings to learn from, ten to choose on, ten to test; with less it
+stops within seconds: “needs at least 50 in train, 10 in validation, 10 in test, each with prices around it”.
 
 | ticker | cik | form | date_filed | item | text |
 |---|---|---|---|---|---|

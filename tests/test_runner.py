@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from tools import notebooks as runner
+from tools.parameters import meaning, options_for
 
 SAVE = """
 import json, pathlib
@@ -66,6 +67,62 @@ def test_parameters_reach_the_notebook(repository, monkeypatch):
     repository("01_one", "EPOCHS = 1", "print(f'{EPOCHS} epochs')")
     run(monkeypatch, "run", "01", "--", "-p", "EPOCHS", "7")
     assert "7 epochs" in (runner.BUILD / "01_one.ipynb").read_text(encoding="utf-8")
+
+
+def test_each_notebook_has_its_own_parameters_as_they_are_meant(repository):
+    source = """START, SHARE = "2012-01-01", 0.5  # as in 02
+SEEDS = [0, 1]
+UNITS = (16, 8)
+RATES = {"a": 0.1}
+PENALTIES = 10.0 ** np.arange(3)
+SHOW = False"""
+    first, second = repository("01_one", source), repository("02_two", "WEEKS = 52")
+    given = ["-p", "START", "2010", "-p", "SEEDS", "[3]", "-p", "WEEKS", "26.0", "--log-output"]
+    found = options_for([first, second], given)
+    assert found[first] == ["--log-output", "-y", '{"START": "2010-01-01", "SEEDS": [3]}']
+    assert found[second] == ["--log-output", "-y", '{"WEEKS": 26}']
+    assert options_for([second], []) == {second: []}
+    for options, sentence in (
+        (
+            ["-p", "WEEKSS", "26"],
+            r"no notebook of this run has a parameter WEEKSS; there are \['WEEKS'",
+        ),
+        (["-p", "WEEKS", "many"], "WEEKS must be a whole number, such as 52, given 'many'"),
+        (["-p", "WEEKS", "26.5"], "WEEKS must be a whole number"),
+        (["-p", "WEEKS", "True"], "WEEKS must be a whole number"),
+        (
+            ["-p", "START", "01/02/2010"],
+            "START must be a date or a year, such as '2012-01-01', given",
+        ),
+        (["-r", "SEEDS", "0 1"], "SEEDS must be a list of numbers, such as .0, 1., given '0 1'"),
+        (["-p", "SEEDS", "[0, 1.5]"], "SEEDS must be a list of whole numbers"),
+        (["-p", "SEEDS", "[]"], "SEEDS must be a list of numbers"),
+        (
+            ["-p", "UNITS", "wide, deep"],
+            "UNITS must be a list of whole numbers, such as .16, 8., given",
+        ),
+        (["-p", "UNITS", "8"], "UNITS must be two numbers, such as .16, 8., given '8'"),
+        (["-p", "SHARE", "half"], "SHARE must be a number, such as 0.5, given 'half'"),
+        (["-p", "RATES", "{'b': 1}"], "RATES must be a dict with the keys .'a'."),
+        (["-p", "SHOW", "yes"], "SHOW must be True or False, such as False, given 'yes'"),
+        (["-p", "PENALTIES", "x"], "PENALTIES must be a list of numbers, given 'x'"),
+        (["-p", "SEEDS"], "-p needs the name of a parameter and a value"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            options_for([first, second], options)
+    assert meaning("PENALTIES", "1, 10.5", ...) == [1, 10.5]
+    assert meaning("SEEDS", "7", [0, 1]) == [7] and meaning("UNITS", "(4, 2)", (16, 8)) == [4, 2]
+    assert meaning("SCHEDULER", "tcp://10.0.0.1:8786", None) == "tcp://10.0.0.1:8786"
+    assert meaning("MODEL", "mine:build", "") == "mine:build"
+    assert meaning("SHARE", "1e-2", 0.5) == 0.01 and meaning("COST", "7.5", 10) == 7.5
+
+
+def test_a_misspelt_parameter_stops_the_run_before_it_begins(repository, monkeypatch):
+    repository("01_one", "EPOCHS = 1")
+    with pytest.raises(
+        SystemExit, match="no notebook of this run has a parameter EPOCH; there are"
+    ):
+        run(monkeypatch, "run", "--", "-p", "EPOCH", "7")
 
 
 def test_a_failure_shows_the_cell_and_the_error(repository, monkeypatch):

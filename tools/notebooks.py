@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from data.source import local_folder
 from scores import score_table
+from tools.parameters import options_for
 from tools.readme import render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,11 +91,12 @@ def fits(path: Path, running: list[Run], free: float) -> bool:
 
 def execute(
     paths: list[Path],
-    parameters: list[str],
+    parameters: dict[Path, list[str]],
     finished: Callable[[Path], object] = lambda path: None,
 ) -> None:
     """Run all ``paths`` as their needs, the cores and the memory allow, and call ``finished`` with
-    each that is over; exit with the cell and the error of a failure.
+    each that is over; exit with the cell and the error of a failure. ``parameters`` are papermill's
+    options by notebook.
     """
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
     waiting, running = list(paths), []
@@ -107,7 +109,7 @@ def execute(
             for path in ready:
                 if fits(path, running, free):
                     waiting.remove(path)
-                    running.append(start(path, parameters))
+                    running.append(start(path, parameters[path]))
             show(running, waiting)
             time.sleep(0.2)
             for run in [run for run in running if run.process.poll() is not None]:
@@ -226,10 +228,14 @@ def main() -> None:
             "python -m data list)"
         )
     paths = select(arguments.numbers)
+    try:
+        parameters = options_for(paths, options)
+    except ValueError as error:
+        sys.exit(str(error))
     if arguments.mode == "full":
-        execute(paths, options, keep_local_scores)
+        execute(paths, parameters, keep_local_scores)
     else:
-        execute(paths, options)
+        execute(paths, parameters)
     if arguments.mode == "refresh":
         for path in paths:
             keep_outputs(path)

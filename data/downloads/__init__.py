@@ -2,12 +2,15 @@
 function.
 """
 
+import re
 import shutil
 from importlib import import_module
 
+from data.checks import ContractError, as_stamp, as_tickers
 from data.downloads.patience import DownloadError, explain
 from data.downloads.stored import locked, write_record
 
+TICKER = re.compile(r"[\w.^=&/ -]{1,20}")  # no commas: they are separated by blanks
 SOURCES = {
     "sp500": "data.downloads.fred:sp500",
     "prices": "data.downloads.yahoo:prices",
@@ -26,9 +29,7 @@ def download(name: str, **options: object) -> dict:
     Items that arrived before a failure (tickers, filings, the beginning of an archive) are kept
     aside, and the next call goes on there.
     """
-    for option, value in options.items():
-        if option in ("tickers", "dimensions", "years") and not isinstance(value, (list, tuple)):
-            raise TypeError(f"{option} must be a list, given {value!r}")
+    options = {option: _meant(option, value) for option, value in options.items()}
     module, function = SOURCES[name].split(":")
     with locked(name) as folder:
         partial = folder / f".{name}.partial"
@@ -50,3 +51,23 @@ def download(name: str, **options: object) -> dict:
             "run the command again for the rest",
         )
     return record
+
+
+def _meant(option: str, value: object) -> object:
+    """An option as the sources mean it; TypeError or DownloadError where that would be a guess."""
+    if option in ("tickers", "dimensions", "years") and not isinstance(value, (list, tuple)):
+        raise TypeError(f"{option} must be a list, given {value!r}")
+    try:
+        if option == "start":
+            return f"{as_stamp(value):%Y-%m-%d}"
+        if option == "years" and len(value) != 2:
+            raise ContractError(f"the years are the first and the last, given {value}")
+        if option != "tickers":
+            return value
+        tickers = list(as_tickers(value))
+        odd = [ticker for ticker in tickers if not TICKER.fullmatch(ticker)]
+        if odd or not tickers:
+            raise ContractError(f"no ticker is written as {odd[0]!r}" if odd else "no ticker given")
+        return tickers
+    except ContractError as error:
+        raise DownloadError(f"{option}: {error}", "see: python -m data download --help") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from data.checks import share_class
 from data.downloads import patience
 from data.downloads.patience import DownloadError, explain, one_by_one, patiently, reject_page
 from data.downloads.stored import older_rows, part, store_rows
@@ -76,7 +77,7 @@ def filings(
     older = older_rows(target, "filings", BY_HAND)
     done = set(older.get("accession", ()))
 
-    tickers = list(dict.fromkeys(map(str.upper, tickers)))
+    tickers = list(dict.fromkeys(map(share_class, tickers)))  # BRK.B is EDGAR's BRK-B
     found, failed = one_by_one(
         tickers, lambda ticker: listing(edgar, ticker, first, last), "company", "EDGAR, lists"
     )
@@ -85,11 +86,7 @@ def filings(
         ticker: [filing for filing in listed if filing.form == "10-K"]
         for ticker, listed in found.items()
     }
-    wanted = {}
-    for ticker, listed in found.items():
-        for filing in listed:
-            if filing.accession_no not in done:
-                wanted.setdefault(filing.accession_no, (filing, ticker))
+    wanted = not_yet_stored(found, done)
     arrived, failed_filings = one_by_one(
         list(wanted),
         lambda accession: part(
@@ -98,18 +95,42 @@ def filings(
         "filing",
         "EDGAR, filings",
     )
-    rows = pd.concat(
-        [pd.DataFrame(columns=COLUMNS).astype(TYPES), older, *arrived.values()], ignore_index=True
-    )
+    rows = with_older(older, arrived)
     if not len(rows):
         raise DownloadError(
             f"no 10-K sections {first} to {last} for {', '.join(found)}",
             "check the tickers and the years",
         )
+    missing, without = tell_missing(found, arrived, rows, f"{first} to {last}")
+    notes = {"missing": missing, "without_sections": without, "failed": failed | failed_filings}
+    return store_rows(target, rows, "EDGAR", "date_filed", **notes)
+
+
+def not_yet_stored(found: Mapping[str, list], done: set[str]) -> dict[str, tuple]:
+    """(filing, first of its tickers) by accession number, of what is not in ``done``."""
+    wanted = {}
+    for ticker, listed in found.items():
+        for filing in listed:
+            if filing.accession_no not in done:
+                wanted.setdefault(filing.accession_no, (filing, ticker))
+    return wanted
+
+
+def with_older(older: pd.DataFrame, arrived: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Sections of an earlier download and new ones, by date; rows put there by hand give way."""
+    rows = pd.concat(
+        [pd.DataFrame(columns=COLUMNS).astype(TYPES), older, *arrived.values()], ignore_index=True
+    )
     again = rows["accession"].isna() & rows.duplicated(
         ["cik", "date_filed", "item"], keep="last"
     )  # put there by hand
-    rows = rows[~again].sort_values(["date_filed", "ticker", "item"])
+    return rows[~again].sort_values(["date_filed", "ticker", "item"])
+
+
+def tell_missing(
+    found: Mapping[str, list], arrived: Mapping[str, pd.DataFrame], rows: pd.DataFrame, years: str
+) -> tuple[list[str], list[str]]:
+    """Say, and return, which tickers have no filings, and which filings no sections."""
     missing = [ticker for ticker, listed in found.items() if not listed]
     without = [accession for accession, frame in arrived.items() if not len(frame)]
     elsewhere = [
@@ -121,19 +142,10 @@ def filings(
             f"{', '.join(elsewhere)}"
         )
     if missing:
-        print(f"no 10-K filings {first} to {last}: {', '.join(missing)}")
+        print(f"no 10-K filings {years}: {', '.join(missing)}")
     if without:
         print(f"no section 1A, 7 or 7A found in: {', '.join(without)}")
-    failed |= failed_filings
-    return store_rows(
-        target,
-        rows,
-        "EDGAR",
-        "date_filed",
-        missing=missing,
-        without_sections=without,
-        failed=failed,
-    )
+    return missing, without
 
 
 def tell_other_forms(found: Mapping[str, list]) -> None:
