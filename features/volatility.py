@@ -531,7 +531,7 @@ def scores_of_later_years(
     for horizon, of_horizon in forecasts.items():
         later = {name: frame[start:] for name, frame in of_horizon.items()}
         if len(later[baseline]) >= 504:
-            task = f"volatility_{horizon}_days_ahead_from_{pd.Timestamp(start).year}"
+            task = f"volatility_{horizon}_days_ahead_from_{as_date(start).year}"
             rows += volatility_scores(task, later, targets[horizon], baseline)
     return rows
 
@@ -594,9 +594,9 @@ def implied_table(
     network: str,
     small: str,
 ) -> pd.DataFrame:
-    """RMSE by horizon of a ``small`` model, of the VIX alone (a regression on it), of both together,
-    and of the ``network``, on the days that the VIX covers, with the statistic of equal loss of the
-    network against the one that reads both; without columns where it covers none.
+    """RMSE by horizon of a ``small`` model, of the VIX alone (a regression on it), of both
+    together, and of the ``network``, on the days that the VIX covers, with the statistic of equal
+    loss of the network against the one that reads both; without columns where it covers none.
     """
     with_vix = f"{small} and VIX"
     columns = {}

@@ -478,6 +478,14 @@ def test_empty_training_period_is_an_error(prepared, client):
         fit(prepared[2], "1990-01-01", client)
 
 
+def test_a_year_is_its_first_day(prepared, client):
+    """A year as a number is no count of nanoseconds since 1970."""
+    corpus = prepared[2]
+    by_year, by_day = fit(corpus, 2013, client), fit(corpus, "2013-01-01", client)
+    assert by_year.training_end == by_day.training_end == "2013-01-01"
+    pd.testing.assert_frame_equal(by_year.vocabulary, by_day.vocabulary)
+
+
 def test_missing_or_damaged_input_names_the_command(tmp_path, client):
     (tmp_path / "in.parquet").write_bytes(b"no parquet")
     for path in (tmp_path / "in.parquet", tmp_path / "absent.parquet"):

@@ -40,7 +40,9 @@ def fit(
     (``tools.bench_filings``) and in bounded memory. Raises ValueError where no filing is before the
     date.
     """
-    end = pd.Timestamp(training_end)
+    from utils import as_date  # here: workers need no plots
+
+    end = as_date(training_end)
     settings, names = corpus.settings, [part["file"] for part in corpus.parts]
     path = (
         corpus.folder.parent

@@ -139,7 +139,9 @@ def load_sequences(
     source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
     dataset = DATASETS["filings"]
     check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
-    if training_end is not None and pd.Timestamp(fitted) != pd.Timestamp(training_end):
+    from utils import as_date  # here: workers need no plots
+
+    if training_end is not None and as_date(fitted) != as_date(training_end):
         raise DataError(
             f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but "
             f"{training_end} is asked for; "
