@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from features.words import UNKNOWN, Vocabulary
 
 NEVER = -1  # position of a word or pair that was not counted
-LEAST = 2  # reviews that must have a word or a pair
+LEAST = 3  # reviews that must have a word or a pair
 AT_ONCE = 2_000  # texts that are looked up together: more would fill the memory
 
 

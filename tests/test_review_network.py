@@ -106,13 +106,13 @@ def test_channels_stand_at_their_words():
 
 def test_the_channels_of_a_training_review_leave_its_film_out(texts):
     tokens, labels, films = texts
-    counted = CountedTexts(tokens)
+    counted = CountedTexts(tokens, least=2)
     ratios = fit_log_count_ratios(counted, labels)
     without = channels_without_film(counted, labels, films)
     for row in (0, 37, 398):
         others = films != films[row]
         kept = [words for words, other in zip(tokens, others) if other]
-        of_others = CountedTexts(kept)
+        of_others = CountedTexts(kept, least=2)
         expected = fit_log_count_ratios(of_others, labels[others]).channels([tokens[row]])[0]
         known = of_others.names.positions([tokens[row]])[0] >= 0
         np.testing.assert_allclose(without[row][known], expected[known], rtol=1e-4, atol=1e-6)
