@@ -27,6 +27,7 @@ from features.reviews import (
     random_part,
     shuffled_words,
     soft_labels,
+    with_means,
 )
 from features.words import Vocabulary, tokenize
 from training import (
@@ -269,6 +270,12 @@ def test_batches_keep_words_channels_and_labels_together():
     dropped = ChannelBatches(sequences, channels, sizes, LENGTHS, 8, word_dropout=0.5)
     (words, values), _ = dropped[0]
     assert (words == 1).any() and (values[words == 1] == 0).all()
+
+
+def test_means_of_the_whole_text_stand_beside_its_channels():
+    first, second = with_means([np.array([[1.0, 2], [3, 6]], "float32"), np.ones((1, 2))])
+    assert first.tolist() == [[1, 2, 2, 4], [3, 6, 2, 4]] and first.dtype == "float32"
+    assert second.tolist() == [[1, 1, 1, 1]] and with_means([]) == []
 
 
 def test_channels_are_cut_like_words():

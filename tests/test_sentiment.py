@@ -191,23 +191,27 @@ def test_only_given_vectors_are_left_out_of_training(pretrained):
 def test_only_the_taught_network_sees_the_channels(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     words = [np.array([2, 3, 4], dtype="int32")]
-    channels = [np.ones((3, 2), dtype="float32")], [np.zeros((3, 2), dtype="float32")]
+    channels = [np.ones((3, 4), dtype="float32")], [np.zeros((3, 4), dtype="float32")]
     for variant in ("scratch", "frozen", "fine-tuned", "taught"):
         model = pretrained["build_network"](variant, matrix)
         first, second = (predict_reviews(model, words, values, LENGTHS) for values in channels)
         assert (abs(first[0] - second[0]) > 1e-5) == (variant == "taught")
 
 
-def test_weights_of_the_frozen_network_fit_the_fine_tuned_one(pretrained):
+def test_weights_of_the_frozen_network_fit_the_one_that_is_fine_tuned(pretrained):
+    """It is compiled as the network from scratch, whose layers are the same."""
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
-    frozen, tuned = (
-        pretrained["build_network"](variant, matrix) for variant in ("frozen", "fine-tuned")
+    frozen, *others = (
+        pretrained["build_network"](variant, matrix)
+        for variant in ("frozen", "scratch", "fine-tuned")
     )
-    tuned.set_weights(frozen.get_weights())
-    case = [np.array([2, 3, 4], dtype="int32")], [np.zeros((3, 2), dtype="float32")]
-    pretrained["LENGTHS"] = LENGTHS
-    (of_tuned,) = pretrained["predict_cases"](tuned, [frozen.get_weights()], case[0], [case[1]])
-    np.testing.assert_allclose(of_tuned, predict_reviews(frozen, *case, LENGTHS), atol=1e-6)
+    case = [np.array([2, 3, 4], dtype="int32")], [np.zeros((3, 4), dtype="float32")]
+    for tuned in others:
+        tuned.set_weights(frozen.get_weights())
+        arguments = tuned, [frozen.get_weights()], case[0], [case[1]]
+        (of_tuned,) = pretrained["predict_cases"](*arguments)
+        expected = predict_reviews(frozen, *case, LENGTHS)
+        np.testing.assert_allclose(of_tuned, expected, atol=1e-6)
 
 
 def test_subsets_are_the_same_for_every_variant_and_nested_over_sizes(pretrained):
