@@ -229,18 +229,6 @@ def channels_without_film(
     return channels
 
 
-def with_means(channels: list[np.ndarray]) -> list[np.ndarray]:
-    """Beside each number its mean over the whole text: arrays (words, n) -> (words, 2 n).
-
-    A network that is given a part of a text then knows what all of its words say.
-    """
-    both = []
-    for values in channels:
-        means = np.broadcast_to(values.mean(axis=0), values.shape)
-        both.append(np.hstack([values, means]))
-    return both
-
-
 def _counted(texts):
     return texts if isinstance(texts, CountedTexts) else CountedTexts(texts)
 

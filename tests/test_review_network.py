@@ -27,7 +27,6 @@ from features.reviews import (
     random_part,
     shuffled_words,
     soft_labels,
-    with_means,
 )
 from features.words import Vocabulary, tokenize
 from training import (
@@ -37,6 +36,7 @@ from training import (
     RealWords,
     ReviewModel,
     cut_channels,
+    cut_with_means,
     predict_reviews,
     score_texts,
 )
@@ -272,10 +272,11 @@ def test_batches_keep_words_channels_and_labels_together():
     assert (words == 1).any() and (values[words == 1] == 0).all()
 
 
-def test_means_of_the_whole_text_stand_beside_its_channels():
-    first, second = with_means([np.array([[1.0, 2], [3, 6]], "float32"), np.ones((1, 2))])
-    assert first.tolist() == [[1, 2, 2, 4], [3, 6, 2, 4]] and first.dtype == "float32"
-    assert second.tolist() == [[1, 1, 1, 1]] and with_means([]) == []
+def test_means_of_the_whole_text_stand_beside_what_is_left_of_its_channels():
+    channels = [np.array([[1, 2], [3, 9], [5, 1]], dtype="float32"), np.ones((1, 2))]
+    first, second = cut_with_means(channels, 2)
+    assert first.tolist() == [[1, 2, 3, 4], [5, 1, 3, 4]] and first.dtype == "float32"
+    assert second.tolist() == [[1, 1, 1, 1]] and cut_with_means([], 2) == []
 
 
 def test_channels_are_cut_like_words():

@@ -81,17 +81,13 @@ def test_average_of_the_runs(notebook):
     expected = np.mean(single, axis=0)
     result = predict_reviews(average, sequences, channels, LENGTHS)
     np.testing.assert_allclose(result, expected, atol=1e-6)
-    without = notebook["build_network"](1e-3, with_channels=False)
-    result = predict_reviews(without, sequences, channels, LENGTHS)
-    nothing = [0 * channel for channel in channels]
-    np.testing.assert_allclose(result, predict_reviews(without, sequences, nothing, LENGTHS))
 
 
 @pytest.mark.parametrize("reading", ["last state", "whole", "pieces"])
 def test_every_step_of_the_network_ignores_padding(notebook, reading):
     sequences = [np.arange(2, 9, dtype="int32"), np.arange(2, 60, dtype="int32")]
     channels = [np.zeros((len(words), 2), dtype="float32") for words in sequences]
-    network = notebook["build_network"](1e-3, reading, with_channels=False)
+    network = notebook["build_network"](1e-3, reading)
     short, long = (predict_reviews(network, sequences, channels, (n,)) for n in (100, 300))
     np.testing.assert_allclose(short, long, atol=1e-6)
     backwards = [words[::-1] for words in sequences]
@@ -205,12 +201,13 @@ def test_weights_of_the_frozen_network_fit_the_one_that_is_fine_tuned(pretrained
         pretrained["build_network"](variant, matrix)
         for variant in ("frozen", "scratch", "fine-tuned")
     )
-    case = [np.array([2, 3, 4], dtype="int32")], [np.zeros((3, 4), dtype="float32")]
+    words = [np.array([2, 3, 4], dtype="int32")]
+    nothing, doubled = np.zeros((3, 2), dtype="float32"), np.zeros((3, 4), dtype="float32")
     for tuned in others:
         tuned.set_weights(frozen.get_weights())
-        arguments = tuned, [frozen.get_weights()], case[0], [case[1]]
+        arguments = tuned, [frozen.get_weights()], words, [[nothing]]
         (of_tuned,) = pretrained["predict_cases"](*arguments)
-        expected = predict_reviews(frozen, *case, LENGTHS)
+        expected = predict_reviews(frozen, words, [doubled], LENGTHS)
         np.testing.assert_allclose(of_tuned, expected, atol=1e-6)
 
 
