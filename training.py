@@ -603,6 +603,18 @@ def cut_channels(channels: list, length: int) -> list:
     return [channel[place] for channel, place in zip(channels, places)]
 
 
+def cut_with_means(channels: list, length: int) -> list:
+    """``cut_channels``, and beside each number its mean over the whole text: arrays (words, 2 n).
+
+    A network that reads a part of a text then knows what all of its words say.
+    """
+    both = []
+    for whole, part in zip(channels, cut_channels(channels, length)):
+        means = np.broadcast_to(whole.mean(axis=0), part.shape)
+        both.append(np.hstack([part, means]))
+    return both
+
+
 def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:
     """Probability that each of a list of strings is a positive review: (texts,).
 

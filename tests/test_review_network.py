@@ -36,6 +36,7 @@ from training import (
     RealWords,
     ReviewModel,
     cut_channels,
+    cut_with_means,
     predict_reviews,
     score_texts,
 )
@@ -106,13 +107,13 @@ def test_channels_stand_at_their_words():
 
 def test_the_channels_of_a_training_review_leave_its_film_out(texts):
     tokens, labels, films = texts
-    counted = CountedTexts(tokens)
+    counted = CountedTexts(tokens, least=2)
     ratios = fit_log_count_ratios(counted, labels)
     without = channels_without_film(counted, labels, films)
     for row in (0, 37, 398):
         others = films != films[row]
         kept = [words for words, other in zip(tokens, others) if other]
-        of_others = CountedTexts(kept)
+        of_others = CountedTexts(kept, least=2)
         expected = fit_log_count_ratios(of_others, labels[others]).channels([tokens[row]])[0]
         known = of_others.names.positions([tokens[row]])[0] >= 0
         np.testing.assert_allclose(without[row][known], expected[known], rtol=1e-4, atol=1e-6)
@@ -269,6 +270,13 @@ def test_batches_keep_words_channels_and_labels_together():
     dropped = ChannelBatches(sequences, channels, sizes, LENGTHS, 8, word_dropout=0.5)
     (words, values), _ = dropped[0]
     assert (words == 1).any() and (values[words == 1] == 0).all()
+
+
+def test_means_of_the_whole_text_stand_beside_what_is_left_of_its_channels():
+    channels = [np.array([[1, 2], [3, 9], [5, 1]], dtype="float32"), np.ones((1, 2))]
+    first, second = cut_with_means(channels, 2)
+    assert first.tolist() == [[1, 2, 3, 4], [5, 1, 3, 4]] and first.dtype == "float32"
+    assert second.tolist() == [[1, 1, 1, 1]] and cut_with_means([], 2) == []
 
 
 def test_channels_are_cut_like_words():
