@@ -451,7 +451,7 @@ def test_another_horizon_is_filed_as_another_task():
     returns = score_rows("return", outcome, forecasts, filed, company, month)
     assert returns[0]["task"] == "10_days_after_filing"
     assert score_board({"mine": rows}).empty, "is not shown as the usual horizon"
-    assert list(score_board({"mine": rows}, month).index) == ["a", "b"]
+    assert list(score_board({"mine": rows}, month).index)[:2] == ["a", "b"]
     assert tasks_of()["return"][0] == "week_after_filing"
 
 
