@@ -173,16 +173,39 @@ def score_row(
 
 
 def bootstrap_interval(
+    statistic: Callable, *arrays: np.ndarray, level: float = 0.95, **resampling: object
+) -> tuple[float, float]:
+    """(low, high) of ``statistic(*arrays)``: percentiles of ``bootstrap_draws``, whose arguments
+    these are, that cover ``level``.
+    """
+    return interval_of_draws(bootstrap_draws(statistic, *arrays, **resampling), level)
+
+
+def interval_of_draws(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """(low, high) that covers ``level`` of the resampled values, (repetitions,).
+
+    Raises ValueError where more than a tenth of them are not numbers; fewer are left out.
+    """
+    finite = draws[np.isfinite(draws)]
+    if len(finite) < 0.9 * len(draws):
+        raise ValueError(
+            f"no interval: the statistic is not defined in {len(draws) - len(finite):,} of "
+            f"{len(draws):,} resamples; it needs more samples (of each class, for an AUC)"
+        )
+    return tuple(np.quantile(finite, [(1 - level) / 2, (1 + level) / 2]).tolist())
+
+
+def bootstrap_draws(
     statistic: Callable,
     *arrays: np.ndarray,
     dates: np.ndarray | None = None,
     block: float | None = None,
     repetitions: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
-) -> tuple[float, float]:
-    """(low, high) of ``statistic(*arrays)``: percentiles of the stationary block bootstrap (Politis
-    and Romano 1994).
+) -> np.ndarray:
+    """``statistic(*arrays)`` on each resample of the stationary block bootstrap (Politis and Romano
+    1994): (repetitions,). Arrays of one length are resampled alike, so that the draws of two
+    statistics may be subtracted from each other.
 
     Args:
         statistic: function of the arrays that returns a number.
@@ -191,13 +214,11 @@ def bootstrap_interval(
             day moves together.
         block: mean length of a block, in samples or dates; by default the cube root of their
             number, the order that is optimal for the variance of a mean (Politis and White 2004).
-        repetitions, seed, level: bootstrap samples, seed of their random numbers, coverage of the
-            interval.
+        repetitions, seed: bootstrap samples, seed of their random numbers.
 
     Raises:
-        ValueError: arrays of different length, missing or infinite values, fewer than two samples
-            or dates, or a statistic that is not a number in more than a tenth of the resamples;
-            fewer of these are left out.
+        ValueError: arrays of different length, missing or infinite values, or fewer than two
+            samples or dates.
     """
     arrays = [_finite(array) for array in arrays]
     positions = np.arange(len(arrays[0])) if dates is None else np.asarray(dates)
@@ -221,14 +242,7 @@ def bootstrap_interval(
     bootstrap = StationaryBootstrap(
         block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed
     )
-    draws = bootstrap.apply(resampled, repetitions)
-    draws = np.asarray(draws)[np.isfinite(draws)]
-    if len(draws) < 0.9 * repetitions:
-        raise ValueError(
-            f"no interval: the statistic is not defined in {repetitions - len(draws):,} of "
-            f"{repetitions:,} resamples; it needs more samples (of each class, for an AUC)"
-        )
-    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
+    return np.asarray(bootstrap.apply(resampled, repetitions)).ravel()
 
 
 def jackknife_interval(

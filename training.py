@@ -16,6 +16,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -646,8 +647,7 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
 
 
 RATES = (0.003, 0.01)  # learning rates, of which validation chooses for each model and Problem
-EVALUATED = 1024  # samples that are forecast at a time
-STEPS_AT_ONCE = 8  # gradient steps between two visits to Python
+EVALUATED = 2500  # most samples that are forecast at a time
 LEAST_PASSES = 3  # with one alone there would be no best pass to choose
 
 
@@ -717,8 +717,9 @@ def network_for(
         model = keras.Model(words, model(vectors))
     loss = keras.losses.BinaryCrossentropy(from_logits=True) if problem.is_class else "mse"
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
-    # XLA compiles for longer than a few hundred steps of a small network take on a CPU
-    model.compile(optimizer, loss, steps_per_execution=STEPS_AT_ONCE)
+    # XLA compiles for longer than a few hundred steps of a small network take on a CPU, and several
+    # steps an execution save no more than they take to prepare
+    model.compile(optimizer, loss)
     return model
 
 
@@ -731,16 +732,13 @@ def falling_rate(rate: float, passes: int) -> keras.callbacks.Callback:
     return keras.callbacks.LearningRateScheduler(rate_of)
 
 
-def called_in_batches(model: keras.Model, X: np.ndarray) -> np.ndarray:
-    """Outputs (samples,) of a model with one number a sample, called without a graph.
+def forecast(model: keras.Model, X: np.ndarray, batch: int) -> np.ndarray:
+    """Outputs (samples,) of a model with one number a sample, in batches of one size.
 
-    A single forecast takes less time than ``model.predict`` takes to prepare one.
+    The last batch is filled up with other samples, because each size is compiled anew.
     """
-    outputs = []
-    for start in range(0, len(X), EVALUATED):
-        output = model(X[start : start + EVALUATED], training=False)
-        outputs.append(keras.ops.convert_to_numpy(output)[:, 0])
-    return np.concatenate(outputs)
+    filled = np.resize(X, (-(-len(X) // batch) * batch, *X.shape[1:]))
+    return model.predict(filled, batch_size=batch, verbose=0)[: len(X), 0]
 
 
 def fit_network(
@@ -765,6 +763,7 @@ def fit_network(
     X, y = X[-used:], y[-used:]
     passes = max(LEAST_PASSES, epochs_for(updates, used, batch)[0])
     held_out = problem.part("validation")
+    evaluated = min(EVALUATED, len(held_out[1]))
     trainer = Trainer(lambda: network_for(build, problem))
     seconds = []
 
@@ -777,7 +776,7 @@ def fit_network(
             batch_size=batch,
             epochs=passes,
             validation_data=held_out,
-            validation_batch_size=EVALUATED,
+            validation_batch_size=evaluated,
             callbacks=[falling_rate(rate, passes), best],
             verbose=0,
         )
@@ -793,12 +792,15 @@ def fit_network(
     weights = [run[2] for run in kept]
     parameters = trainer.model.count_params()
 
+    @cache
+    def untrained():
+        return network_for(build, problem)  # the compiled functions of the trainer's take memory
+
     def predict(rows):
-        model = network_for(build, problem)
-        forecasts = []
+        model, forecasts = untrained(), []
         for trained in weights:
             model.set_weights(trained)
-            forecasts.append(called_in_batches(model, rows))
+            forecasts.append(forecast(model, rows, evaluated))
         return np.mean(forecasts, axis=0)
 
     return Forecaster(name, problem, predict, parameters, min(seconds), histories, rate)
@@ -831,27 +833,29 @@ def seconds_by_length(
     build: Callable,
     lengths: Iterable[int],
     xla: bool = False,
-    sequences: int = 128,
     features: int = 8,
     batch: int = 32,
+    repetitions: int = 3,
 ) -> dict[int, float]:
-    """Seconds to train ``build(inputs) -> keras.Model`` for a pass over random sequences.
+    """Seconds of a gradient step of ``build(inputs) -> keras.Model`` on a batch of random
+    sequences.
 
-    One entry a length, the better of two passes after one that prepares the graph; ``xla`` says
-    whether XLA compiles it. With JAX it always does.
+    One entry a length: the shortest of several steps after one that prepares the graph; ``xla``
+    says whether XLA compiles it. With JAX it always does.
     """
     found = {}
     for steps in lengths:
         rng = np.random.default_rng(steps)
-        X = rng.normal(size=(sequences, steps, features)).astype("float32")
+        X = rng.normal(size=(batch, steps, features)).astype("float32")
         y = X[:, -1, :1]
         model = checked(build, steps, features)
         model.compile("sgd", "mse", jit_compile=True if xla else "auto")
+        model.train_on_batch(X, y)
         times = []
-        for _ in range(3):
+        for _ in range(repetitions):
             began = time.perf_counter()
-            model.fit(X, y, batch_size=batch, verbose=0)
+            model.train_on_batch(X, y)
             times.append(time.perf_counter() - began)
-        found[steps] = min(times[1:])
+        found[steps] = min(times)
         keras.utils.clear_session()
     return found

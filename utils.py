@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
+from matplotlib.ticker import MaxNLocator
 from numpy.lib.stride_tricks import sliding_window_view
 
 from data.checks import ContractError, as_days, as_stamp, whole_number
@@ -445,6 +446,7 @@ def plot_learning_curves(
     ax.set(
         title="Learning curves: training dashed, validation solid", xlabel="epoch", ylabel=metric
     )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no half an epoch
     legend_below(ax)
     return ax
 

@@ -6,7 +6,6 @@ import numpy as np
 from gensim.models import Word2Vec
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 from features.words import PAD, UNKNOWN, Vocabulary, tokenize
 
@@ -20,27 +19,8 @@ def count_matrix(sequences: Sequence[np.ndarray], size: int) -> csr_matrix:
     rows = np.repeat(np.arange(len(lengths)), lengths)
     ids = np.concatenate([np.zeros(0, dtype="int32"), *sequences])
     keep = ids > UNKNOWN
-    entries = np.ones(keep.sum(), dtype="float32"), (rows[keep], ids[keep])
+    entries = np.ones(keep.sum()), (rows[keep], ids[keep])
     return csr_matrix(entries, shape=(len(lengths), size))
-
-
-def inverse_document_frequency(counts: csr_matrix) -> np.ndarray:
-    """Smoothed logarithm of the share of samples without a word, (words,), as scikit-learn has it.
-
-    Salton and Buckley (1988). ``counts`` holds the training samples and no others.
-    """
-    samples = counts.shape[0]
-    found = np.bincount(counts.indices, minlength=counts.shape[1])
-    return np.log((1 + samples) / (1 + found)) + 1
-
-
-def tf_idf(counts: csr_matrix, idf: np.ndarray) -> csr_matrix:
-    """Weights of counted words, sparse (samples, words): one plus the logarithm of the count, times
-    ``idf``, (words,); each row has length one. What scikit-learn calls a sublinear TF-IDF.
-    """
-    weights = csr_matrix(counts, copy=True)
-    weights.data = (1 + np.log(weights.data)) * idf[weights.indices]
-    return normalize(weights)
 
 
 def blocks_of_words(

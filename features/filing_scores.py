@@ -49,10 +49,20 @@ def repeated_sentences(sections: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 PERIODS = {"return": "M", "risk": "Y"}  # filings are ranked within months, or within years
-TASKS = {  # name of the question and of its score in the score files
-    "return": ("week_after_filing", "ic"),
-    "risk": ("volatility_63_days", "rank_correlation"),
-}
+
+
+def tasks_of(holding: int = 5, days: int = 63) -> dict[str, tuple[str, str]]:
+    """Names in the score files, (task, metric) by question, of a return over ``holding`` trading
+    days and of a volatility over ``days``: another horizon is another task.
+    """
+    after = "week" if holding == 5 else f"{holding}_days"
+    return {
+        "return": (f"{after}_after_filing", "ic"),
+        "risk": (f"volatility_{days}_days", "rank_correlation"),
+    }
+
+
+TASKS = tasks_of()
 
 
 def _moments(outcome, predicted, filed, kind):
@@ -133,12 +143,16 @@ def score_rows(
     forecasts: dict[str, np.ndarray],
     filed: pd.Series,
     company: pd.Series,
+    tasks: dict = TASKS,
 ) -> list[dict]:
-    """Rows of a score file, one for each of the ``forecasts``, by ``judge_with_interval``."""
-    rows = []
+    """Rows of a score file, one for each of the ``forecasts``, by ``judge_with_interval``.
+
+    ``tasks`` as of ``tasks_of``, here and below.
+    """
+    rows, (task, metric) = [], tasks[kind]
     for name, forecast in forecasts.items():
         value, *interval = judge_with_interval(kind, outcome, forecast, filed, company)
-        rows.append(score_row(TASKS[kind][0], name, TASKS[kind][1], value, interval, len(outcome)))
+        rows.append(score_row(task, name, metric, value, interval, len(outcome)))
     return rows
 
 
@@ -149,13 +163,14 @@ def difference_row(
     names: tuple[str, str],
     filed: pd.Series,
     company: pd.Series,
+    tasks: dict = TASKS,
 ) -> dict:
     """Row of a score file: the score of one of the ``forecasts`` less that of another."""
     first, second = names
     value, *interval = judge_with_interval(
         kind, outcome, forecasts[first], filed, company, less=forecasts[second]
     )
-    task, metric = TASKS[kind]
+    task, metric = tasks[kind]
     model = f"{first}, less {second}"
     return score_row(task, model, f"{metric}_difference", value, interval, len(outcome))
 
@@ -167,6 +182,7 @@ def rows_of_groups(
     filed: pd.Series,
     company: pd.Series,
     known: pd.Series,
+    tasks: dict = TASKS,
 ) -> list[dict]:
     """Rows for a forecast of risk: of the companies that are in ``known``, and of new ones, each
     where there are two of them.
@@ -176,18 +192,19 @@ def rows_of_groups(
     for group, part in {"companies seen before": ~new, "new companies": new}.items():
         if company[part].nunique() > 1:
             of_group = {f"{name}: {group}": forecast[part]}
-            rows += score_rows("risk", outcome[part], of_group, filed[part], company[part])
+            of_part = outcome[part], of_group, filed[part], company[part]
+            rows += score_rows("risk", *of_part, tasks)
     return rows
 
 
-def score_board(runs: dict[str, list[dict]]) -> pd.DataFrame:
+def score_board(runs: dict[str, list[dict]], tasks: dict = TASKS) -> pd.DataFrame:
     """Scores with their intervals as texts: a row a model, a column a question and run.
 
     ``runs`` are lists of rows by name; differences and what no first run has are left out.
     """
     models = dict.fromkeys(row["model"] for row in next(iter(runs.values())))
     board = {}
-    for kind, (task, metric) in TASKS.items():
+    for kind, (task, metric) in tasks.items():
         for label, rows in runs.items():
             of_kind = [row for row in rows if (row["task"], row["metric"]) == (task, metric)]
             text = "{value:.2f} [{low:.2f}, {high:.2f}]"

@@ -24,7 +24,7 @@ from data import load_imdb, load_sp500, load_stock_prices
 from features.har import daily_variance, har_features, log_of
 from features.panel import ranks_by_date, returns, suspect_ticks, weekly_prices
 from features.words import PAD, UNKNOWN, Vocabulary, pad, tokenize, truncate
-from scores import METRICS, bootstrap_interval, paired_difference, score_row
+from scores import METRICS, bootstrap_draws, interval_of_draws, score_row
 from utils import Split, make_panel_windows, make_windows, split_by_date, split_dates
 
 TREE_WORDS = 300  # the most frequent words that boosted trees see
@@ -71,7 +71,7 @@ class Problem:
         return self.X[rows], self.y[rows]
 
     def resampling(self, name: str) -> dict:
-        """Options of ``scores.bootstrap_interval`` for that part."""
+        """Options of ``scores.bootstrap_draws`` for that part."""
         groups = None if self.groups is None else self.groups[getattr(self.split, name)]
         return {"dates": groups, "block": self.block, "repetitions": REPETITIONS}
 
@@ -89,7 +89,7 @@ class Forecaster:
         histories: Keras Histories over seeds.
         rate: learning rate that validation chose, 0 where there is none.
         known: forecasts made so far, by part.
-        compared: intervals computed so far.
+        resampled: scores on bootstrap samples computed so far, by part.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Forecaster:
     histories: list = field(default_factory=list)
     rate: float = 0.0
     known: dict[str, np.ndarray] = field(default_factory=dict)
-    compared: dict[tuple, object] = field(default_factory=dict)
+    resampled: dict[str, np.ndarray] = field(default_factory=dict)
 
     def forecast(self, part: str) -> np.ndarray:
         """Forecasts (samples,) of "validation" or "test", made once."""
@@ -111,6 +111,18 @@ class Forecaster:
     def score(self, part: str) -> float:
         """The metric of the problem on that part."""
         return METRICS[self.problem.metric](self.problem.part(part)[1], self.forecast(part))
+
+    def draws(self, part: str) -> np.ndarray:
+        """The metric on each bootstrap sample of that part, (REPETITIONS,), computed once.
+
+        The samples are the same for all models of a problem.
+        """
+        if part not in self.resampled:
+            metric = METRICS[self.problem.metric]
+            arrays = self.problem.part(part)[1], self.forecast(part)
+            options = self.problem.resampling(part)
+            self.resampled[part] = bootstrap_draws(metric, *arrays, **options)
+        return self.resampled[part]
 
     @property
     def best_passes(self) -> list[tuple[int, int]]:
@@ -173,14 +185,15 @@ def panel_problem(
     validation_start: str = "2012-01-01",
     test_start: str = "2016-01-01",
     window: int = 52,
-    samples: int = 8000,
+    samples: int = 2000,
 ) -> Problem:
     """Will a stock beat the median stock next week? From a year of weekly returns.
 
     At each step the return, in standard deviations of the training years, its rank among the
     stocks of the week, and the rank of the return since the window began. All models learn from the
     same weeks, every k-th of the training years: about ``samples`` windows, which overlap, so that
-    little is lost and the budget of a network is several passes.
+    little is lost and the budget of a network is several passes. Validation has at most half as
+    many, chosen in the same way; the test years are complete.
     """
     prices = load_stock_prices()
     weekly = returns(weekly_prices(prices), suspect_ticks(prices))
@@ -196,8 +209,10 @@ def panel_problem(
     ]
     median = pd.Series(windows.y).groupby(windows.input_end).transform("median")
     places = np.arange(len(windows))
-    train = places[split.train][every_few_weeks(windows.input_end[split.train], samples)]
-    parts = [train, places[split.validation], places[split.test]]
+    parts = []
+    for part, most in ((split.train, samples), (split.validation, samples // 2)):
+        parts.append(places[part][every_few_weeks(windows.input_end[part], most)])
+    parts.append(places[split.test])
     rows, ends = np.concatenate(parts), np.cumsum([len(part) for part in parts])
     return Problem(
         name="stocks that beat the median",
@@ -209,7 +224,6 @@ def panel_problem(
         groups=windows.input_end[rows],
         block=4,
         source=str(prices.attrs["source"]),
-        batch=128,
     )
 
 
@@ -329,37 +343,23 @@ def fit_trees(problem: Problem, rounds: int = 100) -> Forecaster:
 
 
 def score_row_of(fitted: Forecaster, part: str = "test") -> dict:
-    """Row of the score file: the metric with its interval, computed once."""
-    if (part,) not in fitted.compared:
-        fitted.compared[part,] = _score_row(fitted, part)
-    return fitted.compared[part,]
-
-
-def _score_row(fitted, part):
-    problem = fitted.problem
-    metric, arrays = METRICS[problem.metric], (problem.part(part)[1], fitted.forecast(part))
-    interval = bootstrap_interval(metric, *arrays, **problem.resampling(part))
-    value = metric(*arrays)
-    return score_row(problem.task, fitted.name, problem.metric, value, interval, len(arrays[0]))
+    """Row of the score file: the metric with its interval."""
+    problem, interval = fitted.problem, interval_of_draws(fitted.draws(part))
+    samples = len(problem.part(part)[1])
+    value = fitted.score(part)
+    return score_row(problem.task, fitted.name, problem.metric, value, interval, samples)
 
 
 def difference_from(
     fitted: Forecaster, other: Forecaster, part: str = "test"
 ) -> tuple[float, float, float]:
-    """Metric less that of the other model, and its interval, computed once.
+    """Metric less that of the other model, and its interval.
 
-    What belongs together is resampled together, the same for both models.
+    Both are scored on the same bootstrap samples, in which what belongs together is resampled
+    together, so that what the two models share cancels.
     """
-    problem, key = fitted.problem, (part, other)
-    if key not in fitted.compared:
-        forecasts = fitted.forecast(part), other.forecast(part)
-        fitted.compared[key] = paired_difference(
-            METRICS[problem.metric],
-            problem.part(part)[1],
-            *forecasts,
-            **problem.resampling(part),
-        )
-    return fitted.compared[key]
+    low, high = interval_of_draws(fitted.draws(part) - other.draws(part))
+    return fitted.score(part) - other.score(part), low, high
 
 
 def validation_table(fitted: dict[str, dict[str, Forecaster]]) -> pd.DataFrame:

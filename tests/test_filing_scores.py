@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import Ridge
+from sklearn.preprocessing import normalize
 
 from data.source import DataError
 from data.synthetic import BAD, CALM, GOOD, RISKY, synthetic_filings
@@ -14,12 +15,10 @@ from data.word_lists import MASTER, load_risk_words
 from features.filing_blocks import (
     blocks_of_words,
     count_matrix,
-    inverse_document_frequency,
     padded,
     random_vectors,
     sentence_blocks,
     short_inputs,
-    tf_idf,
     word_vectors,
 )
 from features.filing_returns import returns_after_filing
@@ -44,6 +43,7 @@ from features.filing_scores import (
     share_repeated,
     shares_of_lists,
     shuffle_within_months,
+    tasks_of,
     tone_of,
 )
 from features.filing_volatility import less_mean_of_year, volatility_after_filing
@@ -56,7 +56,7 @@ SEQUENCES = [
     np.array([2], dtype="int32"),
     np.array([2, 3, 4, 5, 1, 1, 1, 1, 2, 3], dtype="int32"),  # unknown words in the middle
 ]
-WEIGHTS = tf_idf(count_matrix(SEQUENCES, 42), np.ones(42))
+WEIGHTS = normalize(count_matrix(SEQUENCES, 42))
 
 
 def refused_by_cudnn(mask):
@@ -85,7 +85,7 @@ def test_the_blocks_of_a_section_sum_to_what_ridge_sees():
     rng = np.random.default_rng(0)
     sequences = [rng.integers(1, 12, length) for length in (5, 30, 41)]
     counts = count_matrix(sequences, 12)
-    weights = tf_idf(counts, inverse_document_frequency(counts))
+    weights = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     ids, shares = blocks_of_words(sequences, weights, 7, 4, 12)
     summed = np.zeros((3, 12))
     np.add.at(summed, (np.arange(3)[:, None, None], ids), shares)
@@ -106,15 +106,6 @@ def test_a_block_holds_its_heaviest_words():
 def test_words_are_counted_without_padding_and_unknown():
     counted = count_matrix([np.array([0, 1, 2, 2, 4]), np.array([], dtype="int32")], 5)
     assert counted.toarray().tolist() == [[0, 0, 2, 0, 1], [0] * 5]
-
-
-def test_weights_of_words_are_those_of_scikit_learn():
-    counts = count_matrix(SEQUENCES, 42)
-    theirs = TfidfTransformer(sublinear_tf=True).fit(counts)
-    idf = inverse_document_frequency(counts)
-    assert idf == pytest.approx(theirs.idf_)
-    weights = tf_idf(counts, idf).toarray()
-    assert weights == pytest.approx(theirs.transform(counts).toarray())
 
 
 def test_word_vectors_are_the_same_on_every_run_and_padding_is_zero():
@@ -446,6 +437,22 @@ def test_rows_of_scores_differences_and_groups():
     board = score_board({"a": rows + [row], "b": groups + rows[:1]})
     assert list(board.index) == ["good", "bad"] and board.loc["bad", ("risk", "b")] == ""
     assert board.loc["good", ("risk", "a")].startswith(f"{rows[0]['value']:.2f} [")
+
+
+def test_another_horizon_is_filed_as_another_task():
+    """A volatility over 21 days once stood in the score file as one over 63."""
+    outcome, predicted, filed, company = made(20, 4, np.random.default_rng(0), 1.0)
+    forecasts, company = {"a": predicted, "b": -predicted}, pd.Series(company)
+    month = tasks_of(holding=10, days=21)
+    rows = score_rows("risk", outcome, forecasts, filed, company, month)
+    rows.append(difference_row("risk", outcome, forecasts, ("a", "b"), filed, company, month))
+    rows += rows_of_groups(outcome, "a", predicted, filed, company, company[company < 9], month)
+    assert {row["task"] for row in rows} == {"volatility_21_days"}
+    returns = score_rows("return", outcome, forecasts, filed, company, month)
+    assert returns[0]["task"] == "10_days_after_filing"
+    assert score_board({"mine": rows}).empty, "is not shown as the usual horizon"
+    assert list(score_board({"mine": rows}, month).index)[:2] == ["a", "b"]
+    assert tasks_of()["return"][0] == "week_after_filing"
 
 
 def test_the_readers_list_of_words_of_risk_is_used(tmp_path, monkeypatch, capsys):

@@ -16,6 +16,7 @@ from notebook_code import functions
 import training
 from features import har, problems
 from features.problems import Forecaster, Problem, fit_linear, fit_trees
+from scores import METRICS, bootstrap_interval, paired_difference
 from utils import Split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +115,34 @@ def test_table_has_a_paired_difference_but_for_the_reference():
     table = problems.comparison_table({"GRU": linear, "boosted trees": trees})
     assert table.loc["GRU", "less GRU"] == "" and "[" in table.loc["boosted trees", "less GRU"]
     assert problems.difference_from(linear, linear) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("is_class", [True, False])
+def test_difference_is_that_of_both_resampled_together(is_class):
+    """Each model is resampled by itself; the resamples are the same ones for all."""
+    problem = toy(is_class=is_class)
+    linear, trees = fit_linear(problem), fit_trees(problem)
+    metric, (_, actual) = METRICS[problem.metric], problem.part("test")
+    forecasts = trees.forecast("test"), linear.forecast("test")
+    resampling = problem.resampling("test")
+    together = paired_difference(metric, actual, *forecasts, **resampling)
+    assert problems.difference_from(trees, linear) == pytest.approx(together)
+    row = problems.score_row_of(trees)
+    alone = bootstrap_interval(metric, actual, forecasts[0], **resampling)
+    assert (row["low"], row["high"]) == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("samples", [1, 7, 8, 9])
+def test_batches_of_one_size_change_no_forecast(samples):
+    model = good(keras.Input((6, 2)))
+    X = np.random.default_rng(0).normal(size=(samples, 6, 2)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(X))[:, 0]
+    assert training.forecast(model, X, 8) == pytest.approx(expected, abs=1e-6)
+
+
+def test_seconds_are_measured_for_each_length():
+    seconds = training.seconds_by_length(good, [3, 5], repetitions=1)
+    assert list(seconds) == [3, 5] and min(seconds.values()) > 0
 
 
 @pytest.mark.slow
@@ -252,7 +281,8 @@ def test_problems_are_as_announced(monkeypatch):
     assert reviews.X.shape == (500, 120) and reviews.X.max() < reviews.words
     train = volatility.part("train")[0]
     assert abs(train.mean()) < 0.05 and abs(train.std() - 1) < 0.05
-    assert len(panel.part("train")[1]) <= 8000 + 20
+    assert len(panel.part("train")[1]) <= 2000 + 20
+    assert len(panel.part("validation")[1]) <= 1000 + 20
     films = [set(reviews.resampling(part)["dates"]) for part in ("train", "validation", "test")]
     assert not (films[0] & films[1] or films[0] & films[2] or films[1] & films[2])
     weeks = pd.DatetimeIndex(panel.groups)

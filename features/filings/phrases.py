@@ -98,7 +98,8 @@ def _training(name, folder, end):
     tokens, lengths = (
         table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths")
     )
-    return words_of_part(folder / name), tokens, np.repeat(np.arange(len(lengths)), lengths)
+    sentence = np.repeat(np.arange(len(lengths), dtype="int32"), lengths)
+    return words_of_part(folder / name), tokens, sentence
 
 
 def _count_words(name, folder, end):
@@ -126,21 +127,21 @@ def _pairs(tokens, sentence, index, opens, closes):
     ``closes`` say of each token whether it may be first and last.
     """
     size = len(opens) - 1  # UNSEEN points at the last
-    connector = np.zeros(len(opens), dtype="int64")
+    connector = np.zeros(len(opens), dtype="int8")
     for number, word in enumerate(CONNECTORS, start=1):
         if word in index:
             connector[index[word]] = number
     places = np.flatnonzero(connector[tokens] == 0)
-    first, last = places[:-1], places[1:]
-    gap = last - first - 1
-    usable = (sentence[first] == sentence[last]) & (gap <= MOST_BETWEEN)
-    usable &= opens[tokens[first]] & closes[tokens[last]]
+    gap, of_place, inside = np.diff(places) - 1, tokens[places], sentence[places]
+    usable = opens[of_place[:-1]] & closes[of_place[1:]]
+    usable &= (inside[:-1] == inside[1:]) & (gap <= MOST_BETWEEN)
     number = np.flatnonzero(usable)
-    first, last, gap = first[number], last[number], gap[number]
-    between = np.zeros(len(number), dtype="int64")
+    first, last, gap = places[number], places[number + 1], gap[number]
+    between, wide = np.zeros(len(number), dtype="int64"), np.flatnonzero(gap)
     for step in range(MOST_BETWEEN):
-        there = gap > step
-        between[there] += BASE**step * connector[tokens[first[there] + 1 + step]]
+        wide = wide[gap[wide] > step]
+        word = connector[tokens[first[wide] + 1 + step]].astype("int64")
+        between[wide] += BASE**step * word
     return number, first, last, _keys(between, tokens[first], tokens[last], size)
 
 
