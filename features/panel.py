@@ -182,10 +182,11 @@ def ranks_by_date(X: np.ndarray, dates: np.ndarray) -> np.ndarray:
     ranked = np.empty(X.shape, dtype="float32")
     first = np.flatnonzero(np.r_[True, dates[1:] != dates[:-1]])
     for start, end in zip(first, [*first[1:], len(X)]):
-        # SciPy 1.18 ranks float32 in float32
+        # SciPy 1.18 ranks float32 in float32; older ones in float64.
         ranks = rankdata(X[start:end], axis=0).astype("float64", copy=False)
         ranked[start:end] = (ranks - 0.5) / (end - start) - 0.5
-    # In a thread of its own, NumPy 2.1 would multiply in float32 unless it is told the type.
+    # Told its type: outside the main thread, NumPy 2.1.0 and 2.1.1 would multiply in float32
+    # (numpy issue 27473).
     return np.multiply(ranked, np.sqrt(12), out=ranked, dtype="float64", casting="same_kind")
 
 
