@@ -8,6 +8,7 @@ repository uses, or raises ``ContractError``.
 """
 
 import re
+import warnings
 from collections.abc import Sequence
 from datetime import date
 
@@ -98,8 +99,9 @@ def as_stamp(value: object) -> pd.Timestamp:
         if COMPACT.fullmatch(text):
             return pd.Timestamp(pd.to_datetime(text, format="%Y%m%d"))
         if ISO.fullmatch(text):
-            return pd.Timestamp(text.replace("/", "-").replace(".", "-", 2)).tz_localize(None)
-    except ValueError:
+            with warnings.catch_warnings(action="error", category=FutureWarning):
+                return pd.Timestamp(text.replace("/", "-").replace(".", "-", 2)).tz_localize(None)
+    except (ValueError, FutureWarning):  # pandas 2 warns of a zone that it drops, pandas 3 raises
         pass  # such as 20181345: named below
     if re.fullmatch(r"\d{9,19}", text):
         found = f"{text}, which looks like time since 1970"

@@ -182,9 +182,12 @@ def ranks_by_date(X: np.ndarray, dates: np.ndarray) -> np.ndarray:
     ranked = np.empty(X.shape, dtype="float32")
     first = np.flatnonzero(np.r_[True, dates[1:] != dates[:-1]])
     for start, end in zip(first, [*first[1:], len(X)]):
-        ranked[start:end] = (rankdata(X[start:end], axis=0) - 0.5) / (end - start) - 0.5
-    ranked *= np.sqrt(12)
-    return ranked
+        # SciPy 1.18 ranks float32 in float32; older ones in float64.
+        ranks = rankdata(X[start:end], axis=0).astype("float64", copy=False)
+        ranked[start:end] = (ranks - 0.5) / (end - start) - 0.5
+    # Told its type: outside the main thread, NumPy 2.1.0 and 2.1.1 would multiply in float32
+    # (numpy issue 27473).
+    return np.multiply(ranked, np.sqrt(12), out=ranked, dtype="float64", casting="same_kind")
 
 
 def weekly_volatility(prices: pd.DataFrame, suspect: pd.DataFrame | None = None) -> pd.DataFrame:

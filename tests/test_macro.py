@@ -44,9 +44,8 @@ def test_bundled(monkeypatch, capsys):
     monkeypatch.setenv("RNN_TRADING_DATA", "")
     table = load_macro()
     source = table.attrs["source"]
-    assert list(table) == ["sentiment", "ip"] and table.index.equals(
-        pd.date_range("1985-01", "2016-06", freq="MS")
-    )
+    assert list(table) == ["sentiment", "ip"]
+    assert list(table.index) == list(pd.date_range("1985-01", "2016-06", freq="MS"))
     assert (
         table.notna().all(axis=None)
         and table["ip"].between(50, 120).all()
@@ -72,7 +71,7 @@ def test_bundled_panel(monkeypatch):
     panel, two = load_macro(panel=True), load_macro()
     source = panel.attrs["source"]
     assert panel.shape == (377, 15) and panel.notna().all(axis=None)
-    assert panel.index.equals(pd.date_range("1985-01", "2016-05", freq="MS"))
+    assert list(panel.index) == list(pd.date_range("1985-01", "2016-05", freq="MS"))
     pd.testing.assert_frame_equal(panel[["sentiment", "ip"]], two[:"2016-05"], check_freq=False)
     for key in ("titles", "kinds", "lags"):
         assert list(source[key]) == list(panel)

@@ -7,6 +7,7 @@ panels.
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -187,6 +188,16 @@ def test_ranks_are_those_of_pandas_within_a_date():
     count = groups.transform("count")
     expected = ((groups.rank() - 0.5) / count - 0.5) * np.sqrt(12)
     np.testing.assert_allclose(ranks_by_date(X, dates), expected, atol=1e-6)
+
+
+def test_ranks_are_the_same_in_a_thread_and_in_either_precision():
+    """To the last bit: make_dataset ranks in threads what 02 ranks in its own."""
+    X, dates = np.random.default_rng(0).standard_normal((9, 4)).astype("float32"), np.zeros(9)
+    ranks = ranks_by_date(X, dates)
+    with ThreadPoolExecutor(1) as pool:
+        of_thread = pool.submit(ranks_by_date, X, dates).result()
+    np.testing.assert_array_equal(of_thread, ranks)
+    np.testing.assert_array_equal(ranks_by_date(X.astype("float64"), dates), ranks)
 
 
 # --------------------------------------------------------------------------------------- the data set of 02

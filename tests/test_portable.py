@@ -29,7 +29,7 @@ UNIX = {{"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}}
 
 def as_on_windows(name, globals=None, *rest, **options):
     file = (globals or {{}}).get("__file__") or ""
-    if name in UNIX and file.startswith({root!r}) and ".venv" not in file:
+    if name in UNIX and file.startswith({root!r}) and "site-packages" not in file:
         raise ModuleNotFoundError(f"No module named {{name!r}}, as on Windows, in {{file}}")
     return real(name, globals, *rest, **options)
 
