@@ -31,7 +31,10 @@ def main() -> None:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = str(python_of(folder))
     subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
-    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+    # Compiled once: where PYTHONDONTWRITEBYTECODE is set, each process would compile anew (for Keras
+    # 17 s instead of 6).
+    options = ["--quiet", "--compile-bytecode", "--python", python]
+    uv = [python, "-m", "uv", "pip", "install", *options]
     resolution = ["--resolution", RESOLUTION[sys.argv[1]]]
     subprocess.run([*uv, *resolution, "--editable", f".[{EXTRAS}]"], cwd=ROOT, check=True)
     bundled = {**os.environ, "RNN_TRADING_DATA": ""}
