@@ -40,7 +40,7 @@ def auc(actual: np.ndarray, score: np.ndarray) -> float:
 
     By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
     """
-    actual, score = _of_one_shape(check_labels(actual), score)
+    actual, score = _of_one_shape(check_labels(actual, score), score)
     positive = actual > 0.5
     positives = np.sum(positive)
     if positives in (0, len(positive)):
@@ -53,7 +53,7 @@ def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of labels 0 and 1 (samples,) that a probability above one half gets right. ValueError
     for other labels.
     """
-    actual, predicted = _of_one_shape(check_labels(actual), predicted)
+    actual, predicted = _of_one_shape(check_labels(actual, predicted), predicted)
     return np.mean(actual == (predicted > 0.5))
 
 
@@ -79,10 +79,12 @@ def _check_order(*values: object) -> None:
             raise ValueError("needs Series in one order, given the same index in another order")
 
 
-def check_labels(labels: np.ndarray) -> np.ndarray:
+def check_labels(labels: np.ndarray, *beside: np.ndarray) -> np.ndarray:
     """Return ``labels`` (samples,) as numbers if each is 0 or 1, or True or False. ValueError for
-    others, whose meaning would be a guess, and for missing ones.
+    others, whose meaning would be a guess, for missing ones, and where ``beside``, what is paired
+    with the labels, holds the same index in another order: the result has no index to tell by.
     """
+    _check_order(labels, *beside)
     plain = np.asarray(labels)
     if plain.dtype.kind not in "biuf":
         plain = np.asarray(labels, dtype=object)

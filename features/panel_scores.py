@@ -115,7 +115,7 @@ def direction_rows(
     ``predicted`` and its side of one half count. The IC is left out for a forecast that is constant
     within weeks.
     """
-    actual = check_labels(actual)
+    actual = check_labels(actual, predicted, returns)
     rows = [auc_row(task, model, actual, predicted, dates)]
     rows.append(mean_row(task, model, "accuracy", (predicted > 0.5) == (actual > 0.5), dates))
     if brier:
@@ -172,7 +172,7 @@ def direction_table(
 
     ``forecasts`` are by name; these and ``actual``, 0 or 1, are for all samples of ``windows``.
     """
-    actual, rows = check_labels(actual), {}
+    actual, rows = check_labels(actual, *forecasts.values()), {}
     for name, forecast in forecasts.items():
         predicted, dates = forecast[part], windows.input_end[part]
         ic = information_coefficient(windows.y[part], predicted, dates)
@@ -249,7 +249,7 @@ def auc_row(
     task: str, model: str, actual: np.ndarray, predicted: np.ndarray, dates: np.ndarray
 ) -> dict:
     """Row of a score file: AUC of all samples together, with whole weeks resampled in blocks."""
-    pairs, risers, fallers = auc_by_weeks(check_labels(actual), predicted, dates)
+    pairs, risers, fallers = auc_by_weeks(check_labels(actual, predicted), predicted, dates)
 
     def auc(weeks):
         times = np.bincount(weeks.astype(int), minlength=len(pairs))

@@ -267,6 +267,7 @@ def kaggle(price):
 
 MONTHS = pd.date_range("2000-01-01", periods=24, freq="MS")
 ONES, LENGTH = np.array([1, 0, 1, 0]), pd.Timedelta(days=1)
+LABELLED = pd.Series(ONES)
 TOKYO = DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC")
 INDEX, P, F = index_rows(), stock_rows(), filing_rows()
 RIGHT = None
@@ -572,6 +573,9 @@ CASES = [
     ("rmse", "forecasts as text", called(lambda: scores.rmse([1.0, 2.0], ["1.0", "2.0"]), 0.0), RIGHT),
     ("rmse", "forecasts as words", called(lambda: scores.rmse([1.0, 2.0], ["up", "down"])), "needs numbers, given ['up', 'down']"),
     ("rmse", "Series in another order", called(lambda: scores.rmse(pd.Series([1.0, 2.0]), pd.Series([2.0, 1.0], [1, 0]))), "needs Series in one order, given the same index in another order"),
+    ("auc", "Series in another order", called(lambda: scores.auc(LABELLED, LABELLED[::-1])), "needs Series in one order, given the same index in another order"),
+    ("accuracy", "Series in another order", called(lambda: scores.accuracy(LABELLED, LABELLED[::-1])), "needs Series in one order, given the same index in another order"),
+    ("direction_rows", "Series in another order", called(lambda: direction_rows("t", "m", LABELLED, LABELLED[::-1], ONES, np.arange(4))), "needs Series in one order, given the same index in another order"),
     ("information_coefficient", "a date that is missing", called(lambda: scores.information_coefficient(ONES, ONES, pd.DatetimeIndex([None, *DAYS[:3]]))), "needs one date a sample, given 3 for 4 samples"),
     ("ranks_by_date", "numbers as text", called(lambda: ranks_by_date(np.array([["1"], ["2"]]), [1, 1])), "needs numbers, given the type"),
     ("returns", "newest first", called(lambda: returns(wide()[::-1])), "the dates must be sorted from old to new"),
