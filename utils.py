@@ -18,7 +18,7 @@ from IPython.display import Markdown, display
 from matplotlib.ticker import MaxNLocator
 from numpy.lib.stride_tricks import sliding_window_view
 
-from data.checks import ContractError, as_days, as_stamp, whole_number
+from data.checks import as_date, as_days, whole_number
 from scores import METRIC_NAMES
 
 
@@ -294,21 +294,6 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
                 f"from {span}"
             )
     return split
-
-
-def as_date(value: object) -> pd.Timestamp:
-    """A day from what a parameter may be: a date, "2010-01-01", 2010 or "2010" (its first day),
-    20100101.
-
-    Raises ValueError for anything whose day would be a guess.
-    """
-    text = str(value).strip()
-    if not isinstance(value, (bool, float)) and len(text) == 4 and text.isdigit():
-        text = f"{text}-01-01"
-    try:
-        return as_stamp(text if isinstance(value, (str, int, np.integer)) else value).normalize()
-    except ContractError as error:
-        raise ValueError(f"a parameter must be a date or a year, given {error}") from error
 
 
 NO_NAME = re.compile(r"^[-+.\d]|[;:{}]")  # a range, a dict, numbers that lack a comma

@@ -112,6 +112,21 @@ def as_stamp(value: object) -> pd.Timestamp:
     raise ContractError(f"{found}; {WRITE_ISO}")
 
 
+def as_date(value: object) -> pd.Timestamp:
+    """A day from what a parameter may be: a date, "2010-01-01", 2010 or "2010" (its first day),
+    20100101.
+
+    Raises ValueError for anything whose day would be a guess.
+    """
+    text = str(value).strip()
+    if not isinstance(value, (bool, float)) and len(text) == 4 and text.isdigit():
+        text = f"{text}-01-01"
+    try:
+        return as_stamp(text if isinstance(value, (str, int, np.integer)) else value).normalize()
+    except ContractError as error:
+        raise ValueError(f"a parameter must be a date or a year, given {error}") from error
+
+
 def whole_number(name: str, value: object, least: int) -> int:
     """``value`` if it is a whole number of at least ``least``; ValueError where it is not."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:

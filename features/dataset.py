@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
-from data.checks import whole_number
+from data.checks import as_date, whole_number
 from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use
 from features.panel import (
@@ -28,7 +28,7 @@ from features.panel import (
     weekly_volatility,
     with_next_week,
 )
-from utils import Windows, as_date, without_gap
+from utils import Windows, without_gap
 
 FOLDER = ROOT / "build" / "dataset"
 FEATURES = "return", "rank", "path"

@@ -25,6 +25,7 @@ from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 from threadpoolctl import threadpool_limits
 
 import scores
+from data.checks import as_date
 from features.har import log_of
 from scores import (
     diebold_mariano,
@@ -35,7 +36,6 @@ from scores import (
 )
 from utils import (
     FAMILIES,
-    as_date,
     legend_below,
     make_windows,
     plot_forecast,
@@ -189,7 +189,7 @@ def standardized(X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def start_inside(dates: pd.DatetimeIndex, start: object) -> pd.Timestamp:
-    """``start``, as ``utils.as_date`` reads it, if at least 1,500 of the dates lie before it and
+    """``start``, as ``checks.as_date`` reads it, if at least 1,500 of the dates lie before it and
     250 after, else the date after 60 %; printed. Raises ValueError where it is no date.
     """
     wanted, found = as_date(start), dates[int(0.6 * len(dates))]
@@ -524,8 +524,8 @@ def scores_of_later_years(
     baseline: str,
     start: str,
 ) -> list[dict]:
-    """``volatility_scores`` of the days from ``start`` on, which nobody looked at while the models
-    were made; none where the data hold less than two years of them.
+    """``volatility_scores`` of the days from ``start`` on, on which nothing was chosen; none where
+    the data hold less than two years of them.
     """
     rows = []
     for horizon, of_horizon in forecasts.items():

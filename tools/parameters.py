@@ -12,7 +12,8 @@ from pathlib import Path
 
 import nbformat
 
-from utils import as_date, as_list
+from data.checks import as_date
+from utils import as_list
 
 MEASURES = ("COST", "SCALE")  # whole numbers by chance: they may have decimals
 GIVEN = ("-p", "--parameters", "-r", "--parameters_raw")  # each with a name and a value
@@ -107,7 +108,9 @@ def _as_kind(value: object, text: str, default: object) -> object:
         if not isinstance(value, dict) or set(value) != set(default):
             raise ValueError(f"a dict with the keys {list(default)}")
         return value
-    return _as_number(value, "a whole number" if isinstance(default, int) else "a number")
+    if isinstance(default, int):
+        return _as_number(value, "a whole number", whole=True)
+    return _as_number(value, "a number")
 
 
 def _as_list(value: object, default: object) -> list:
@@ -121,13 +124,16 @@ def _as_list(value: object, default: object) -> list:
     if isinstance(default, tuple) and len(default) == 2 != len(values):
         raise ValueError("two numbers")
     if isinstance(default, (list, tuple)) and all(isinstance(one, int) for one in default):
-        return [_as_number(one, "a list of whole numbers") for one in values]
+        return [_as_number(one, "a list of whole numbers", whole=True) for one in values]
     return [_as_number(one, kind) for one in values]
 
 
-def _as_number(value: object, kind: str) -> int | float:
+def _as_number(value: object, kind: str, whole: bool = False) -> int | float:
+    """The number; ValueError with ``kind``, which says what is needed, for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise ValueError(kind)
-    if "whole" in kind and not float(value).is_integer():
+    if not whole:
+        return value
+    if not float(value).is_integer():
         raise ValueError(kind)
-    return int(value) if "whole" in kind else value
+    return int(value)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, npmi_scorer
 
+from data.checks import as_date
 from data.files import whole_file
 from features.filings.common import (
     NUMBER,
@@ -40,8 +41,6 @@ def fit(
     (``tools.bench_filings``) and in bounded memory. Raises ValueError where no filing is before the
     date.
     """
-    from utils import as_date  # here: workers need no plots
-
     end = as_date(training_end)
     settings, names = corpus.settings, [part["file"] for part in corpus.parts]
     path = (

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
+from data.checks import as_date
 from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use
 from features.filings.common import (
@@ -139,8 +140,6 @@ def load_sequences(
     source, fitted = Source(manifest["source"]), manifest["settings"]["training_end"]
     dataset = DATASETS["filings"]
     check_in_use(source, dataset.files, f"{folder}/manifest.json", COMMAND, ROOT / dataset.carrier)
-    from utils import as_date  # here: workers need no plots
-
     if training_end is not None and as_date(fitted) != as_date(training_end):
         raise DataError(
             f"{folder}/manifest.json holds a vocabulary of the filings before {fitted}, but "
