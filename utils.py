@@ -288,10 +288,10 @@ def split_by_date(windows: Windows, validation_start: object, test_start: object
     split = Split(*(slice(int(first), int(last)) for first, last in zip(begin, end)))
     for name, part in split._asdict().items():
         if part.start >= part.stop:
-            span = f"{windows.target_date[0]} to {windows.target_date[-1]}"
+            given = " and ".join(np.datetime_as_string(starts, unit="D"))
+            first, last = np.datetime_as_string(windows.target_date[[0, -1]], unit="D")
             raise ValueError(
-                f"{name} is empty: starts are {validation_start} and {test_start}, given targets "
-                f"from {span}"
+                f"{name} is empty: starts are {given}, given targets from {first} to {last}"
             )
     return split
 
@@ -334,16 +334,19 @@ def split_dates(
     test_start: object,
     shares: tuple[float, float] = (0.7, 0.85),
     least: float = 1 / 3,
+    pause: int = 0,
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The two dates at which validation and test begin, printed: those given, or others where the
     data do not fit them.
 
     They fit if the share ``least`` of ``dates`` (samples,) lies before validation and something
     after the test's start. Else the dates after ``shares`` of the samples are used, and the reason
-    is printed.
+    is printed. If a part would then be shorter than ``pause`` days, the time until a target is
+    known, dates near them are used that leave out few samples: annual reports, all filed in spring,
+    are split between two springs.
 
     Raises ValueError where the parameters are no dates or not in order, or the data have too few
-    different dates.
+    different dates, or none with a ``pause`` between the parts.
     """
     validation, test = as_date(validation_start), as_date(test_start)
     if not validation < test:
@@ -359,11 +362,33 @@ def split_dates(
     if not days[int(least * len(days))] < validation < test < days[-1]:
         given = f"{validation:%Y-%m-%d} and {test:%Y-%m-%d}"
         reason = f"{given} do not fit data from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
-        validation, test = (days[int(share * len(days))] for share in shares)
+        validation, test = _dates_by_shares(days, shares, pause)
         if not validation < test:
             raise ValueError(f"too few different dates for the shares {shares} of a split")
     print(f"validation from {validation:%Y-%m-%d}, test from {test:%Y-%m-%d} ({reason})")
     return validation, test
+
+
+def _dates_by_shares(days, shares, pause):
+    """The days after ``shares`` of the sorted ``days``; where a part would be shorter than
+    ``pause``, days near them that leave out as few samples as can be.
+    """
+    wanted = [int(share * len(days)) for share in shares]
+    found, pause = days[wanted], pd.Timedelta(days=pause)
+    if (np.diff([*found, days[-1]]) >= pause).all():
+        return found
+    starts = days.unique()
+    before = days.searchsorted(starts)
+    known = days.searchsorted(starts - pause, side="right")  # samples whose target is known
+    cost = [2 * (before - known) + abs(before - place) for place in wanted]
+    cost = cost[0][:, None] + cost[1]  # of each pair of starts
+    room = (known > 0)[:, None] & (known > before[:, None])  # a sample in training, in validation
+    if not room.any():
+        raise ValueError(
+            f"a split needs three parts with {pause.days} days between them, given dates from "
+            f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+        )
+    return starts[list(np.unravel_index(np.where(room, cost, np.inf).argmin(), cost.shape))]
 
 
 FAMILIES = {"truth": "black", "baseline": "#7f7f7f", "linear": "#0173b2", "network": "#de8f05"}

@@ -68,11 +68,12 @@ def load_macro(panel: bool = False) -> pd.DataFrame:
     both columns. Bundled: ``data/macro.csv``, 1985 to 2016. What the columns hold is in
     ``attrs["source"]["titles"]``.
 
-    A missing value is an empty field or ".". The table runs from the first to the last month in
+    A month is written as its first day, as its last, or as 2000-01. A missing value is an empty
+    field or ".". The table runs from the first to the last month in
     which both series have one, and begins in 1978 at the earliest.
 
     Raises DataError where a file is a web page, empty, lacks its columns, holds text among the
-    numbers, dates that are unsorted, repeated or not the first of a month, a production index that
+    numbers, dates that are unsorted, repeated or within a month, a production index that
     is not positive, or a month without a value between the first and the last.
     """
     if panel:
@@ -221,12 +222,21 @@ def _read(path, columns=None):
         if date is None or not set(columns) <= set(table):
             needed = some(["observation_date", *columns])
             raise ContractError(f"needs the columns {needed}, has {some(table)}")
-        days = as_days(table[date])
+        days = _first_days(table[date])
         numbers = pd.DataFrame({name: as_numbers(table[name], name) for name in columns})
         return _check_months(numbers.set_axis(days))
     except (ValueError, OSError, EOFError, zlib.error) as error:
         kind = error if isinstance(error, ContractError) else f"cannot be read as a table ({error})"
         raise damaged(path, kind, "macro") from error
+
+
+def _first_days(dates):
+    """The first day of each month, of dates written so, or as 2000-01, or all as last days."""
+    short = dates.str.fullmatch(r"\s*\d{4}-\d{2}\s*").fillna(False).astype(bool)
+    days = as_days(dates.where(~short, dates.str.strip() + "-01"))
+    if len(days) and days.is_month_end.all():
+        days = days - pd.offsets.MonthBegin()
+    return days
 
 
 def _check_months(numbers):

@@ -63,6 +63,7 @@ def tasks_of(holding: int = 5, days: int = 63) -> dict[str, tuple[str, str]]:
 
 
 TASKS = tasks_of()
+FEW_FILINGS, FEW_COMPANIES = 10, 3  # below, an interval over companies says nothing
 
 
 def _moments(outcome, predicted, filed, kind):
@@ -118,12 +119,11 @@ def judge_with_interval(
     the filings of a company resemble each other from year to year, and Student's t with as many
     degrees of freedom as there are companies less one. Ranks are those of the whole sample. With
     ``less``, another forecast, the score of ``predicted`` less that of ``less``, without the same
-    company. Its coverage is simulated in the tests. Raises ValueError for fewer than
-    two companies.
+    company. Its coverage is simulated in the tests. With fewer than ``FEW_FILINGS`` filings or
+    ``FEW_COMPANIES`` companies, or where no company moves the score of a forecast, nothing is
+    known: the interval is all that a correlation, or a difference of two, can be.
     """
     code = pd.factorize(np.asarray(company))[0]
-    if code.max(initial=0) < 1:
-        raise ValueError("an interval needs at least two companies")
     without = 1.0 - np.eye(code.max() + 1)[code].T
     counts = np.vstack([np.ones((1, len(code))), without])
     values = np.zeros(len(counts))
@@ -133,6 +133,10 @@ def judge_with_interval(
             values += sign * _mean_correlation(moments, periods, counts, kind)
     value, others, companies = values[0], values[1:], len(without)
     error = np.sqrt((companies - 1) * np.mean((others - others.mean()) ** 2))
+    few = len(code) < FEW_FILINGS or companies < FEW_COMPANIES
+    if few or (less is None and error == 0):
+        most = 1.0 if less is None else 2.0
+        return float(value), -most, most
     width = error * stats.t.ppf(0.975, companies - 1)
     return float(value), float(value - width), float(value + width)
 
@@ -358,7 +362,8 @@ def choose_ridge(
         scored[penalty] = judge(kind, y[held_out], predicted, filed[held_out])
     best = max(scored, key=scored.get)
     forecast = fitted[best].predict(words)
-    forecast[train] = cross_val_predict(Ridge(best), words[train], y[train], cv=KFold(5))
+    folds = KFold(min(5, len(y[train])))
+    forecast[train] = cross_val_predict(Ridge(best), words[train], y[train], cv=folds)
     return RidgeLine(best, fitted[best], forecast)
 
 
@@ -375,17 +380,23 @@ def forecast_held_out(
 
     ``words`` is a matrix (samples, words), ``train`` the slice of the training samples. The
     companies are divided into ``folds`` at random, those of each ``sector``, (samples,), as evenly
-    as can be; a model is fitted on the training samples of the others. Raises ValueError for fewer
-    companies than folds.
+    as can be; a model is fitted on the training samples of the others. Where training
+    has fewer companies than folds, they are left out one by one. Raises ValueError for fewer than
+    two folds, or fewer than two companies in training.
     """
     code, names = pd.factorize(np.asarray(company), sort=True)
-    if len(names) < folds or folds < 2:
-        raise ValueError(f"needs 2 folds and a company for each, given {folds} and {len(names)}")
+    trained = np.unique(code[train])
+    if len(trained) < 2 or folds < 2:
+        given = f"{folds} and {len(trained)} in training"
+        raise ValueError(f"needs 2 folds and 2 companies, given {given}")
     order = np.random.default_rng(0).permutation(len(names))
     if sector is not None:
         of_company = np.zeros(len(names), dtype=int)
         of_company[code] = sector
         order = order[np.argsort(of_company[order], kind="stable")]
+    if len(trained) <= folds:  # each of them in a fold of its own
+        folds = len(trained)
+        order = np.r_[trained, np.setdiff1d(order, trained)]
     fold = np.zeros(len(names), dtype=int)
     fold[order] = np.arange(len(names)) % folds  # dealt out, one sector after the other
     fold = fold[code]
@@ -432,20 +443,38 @@ def share_found(
     return found
 
 
-LEAST = {"train": 50, "validation": 10, "test": 10}  # filings with both targets
+LEAST = {"train": 3, "validation": 1, "test": 1}  # filings with both targets
+ENOUGH = {"train": 50, "validation": 10, "test": 10}  # below, a score means nothing
 
 
-def check_parts(filed: pd.Series, split: object) -> None:
-    """Raises ValueError where a part of a ``utils.Split`` has too few filings to learn or judge.
+def check_parts(filed: pd.Series, company: pd.Series, split: object) -> str:
+    """How many filings the parts of a ``utils.Split`` have, in words (Markdown), and whether they
+    are too few for a score to mean anything (fewer than ``ENOUGH``).
 
-    ``filed`` holds the dates of the filings that have a target, (samples,).
+    ``filed`` and ``company`` are those of the filings that have a target, (samples,). Raises
+    ValueError where a part has too few to run at all (fewer than ``LEAST``), or training has one
+    company, so that none can be held out.
     """
     found = {name: len(filed[part]) for name, part in split._asdict().items()}
-    short = [name for name in LEAST if found[name] < LEAST[name]]
-    if short:
-        needed = ", ".join(f"{count} in {name}" for name, count in LEAST.items())
-        given = ", ".join(f"{count} in {name}" for name, count in found.items())
+    given = _by_part(found)
+    if any(found[name] < least for name, least in LEAST.items()):
         raise ValueError(
-            f"needs at least {needed}, each with prices around it, given {given}: fetch more with "
-            "python -m data download filings"
+            f"needs at least {_by_part(LEAST)}, each with prices around it, given {given}: "
+            "fetch more with python -m data download filings"
         )
+    if company[split.train].nunique() < 2:
+        raise ValueError(
+            f"needs filings of at least 2 companies in train, given {found['train']} of one, "
+            f"{company.iloc[0]}"
+        )
+    text = f"Filings with both targets: {given}."
+    if any(found[name] < least for name, least in ENOUGH.items()):
+        text += (
+            f" **These are too few to learn or to judge from**: below {_by_part(ENOUGH)}, the "
+            "cells show how it is done, and their scores mean nothing."
+        )
+    return text
+
+
+def _by_part(counts):
+    return ", ".join(f"{count} in {name}" for name, count in counts.items())

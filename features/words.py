@@ -14,7 +14,15 @@ import numpy as np
 from data.checks import whole_number
 
 PAD, UNKNOWN = 0, 1  # padding is masked; an unknown word is a word
-BREAK = re.compile(r"<\s*/?\s*br\b[^<>]*>", re.IGNORECASE)
+ELEMENTS = (
+    "a|abbr|b|big|blockquote|center|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q"
+    "|s|small|span|strike|strong|sub|sup|table|tbody|td|th|thead|tr|tt|u|ul"
+)
+ATTRIBUTE = r"""\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)"""
+TAG = re.compile(  # "<i>", but neither "a < b > c" nor "<I loved it>", which has no equals sign
+    rf"<\s*/?\s*br\b[^<>]*>|</?(?:{ELEMENTS})(?:{ATTRIBUTE})*\s*/?\s*>|<!--.*?-->",
+    re.IGNORECASE | re.DOTALL,
+)
 ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
 
 
@@ -48,8 +56,8 @@ def tokenize(text: str) -> list[str]:
     """Lower-case words of a string, split as GloVe's were: "It's bad, isn't it?" -> it 's bad is
     n't it ?
 
-    HTML entities become characters; line breaks of HTML in any spelling, and punctuation other
-    than ! and ?, are dropped; an accent that is a character of its own joins its letter (NFC), and
+    HTML entities become characters; tags and comments of HTML, and punctuation other than ! and ?,
+    are dropped; an accent that is a character of its own joins its letter (NFC), and
     the vowel signs of scripts such as Devanagari stay in their words. Each word is kept in memory
     once, however many texts have it. Raises TypeError for anything but a string.
     """
@@ -59,7 +67,7 @@ def tokenize(text: str) -> list[str]:
     if not text.isascii():
         text, word = unicodedata.normalize("NFC", text), WORD
     if "<" in text:
-        text = BREAK.sub(" ", text)
+        text = TAG.sub(" ", text)
     words = word.findall(text.translate(TYPOGRAPHIC).lower().replace("n't", " n't"))
     return list(map(sys.intern, words))
 

@@ -232,8 +232,13 @@ def test_a_difference_uses_the_same_draws():
     assert same == (0, 0, 0)
     value, low, high = judge_with_interval("risk", outcome, predicted, filed, company)
     assert low < value < high and value == judge("risk", outcome, predicted, filed)
-    with pytest.raises(ValueError, match="two companies"):
-        judge_with_interval("risk", outcome, predicted, filed, np.zeros(len(outcome)))
+    one = judge_with_interval("risk", outcome, predicted, filed, np.zeros(len(outcome)))
+    assert one == (value, -1, 1)
+    nine = outcome[:9], predicted[:9], filed[:9], company[:9]
+    assert judge_with_interval("return", *nine)[1:] == (-1, 1)
+    assert judge_with_interval("return", *nine, less=outcome[:9])[1:] == (-2, 2)
+    constant = np.zeros(len(outcome))
+    assert judge_with_interval("risk", outcome, constant, filed, company) == (0, -1, 1)
 
 
 def test_shuffling_stays_within_months():
@@ -291,8 +296,21 @@ def test_a_company_is_forecast_without_its_own_filings():
     assert np.corrcoef(predicted, y)[0, 1] < 0.3
     tells = np.column_stack([marks, y + 0.1 * rng.normal(size=200)])
     assert np.corrcoef(forecast_held_out(tells, y, company, slice(0, 200), 0.1), y)[0, 1] > 0.9
-    with pytest.raises(ValueError, match="a company for each"):
-        forecast_held_out(marks, y, company, slice(0, 200), 0.1, 30)
+    with pytest.raises(ValueError, match="2 folds and 2 companies, given 5 and 1 in training"):
+        forecast_held_out(marks, y, company, slice(0, 10), 0.1, 5)
+
+
+def test_few_companies_are_held_out_one_by_one():
+    """As many folds as companies in training, however many are asked for, and however few those
+    are among new ones: no model is left without data.
+    """
+    rng = np.random.default_rng(0)
+    company = np.repeat([3, 5, 0, 1, 2, 4], 4)
+    marks, y = np.eye(6)[company], rng.normal(size=6)[company]
+    for sector in (None, np.zeros(24, dtype=int)):
+        predicted = forecast_held_out(marks, y, company, slice(0, 8), 1e-6, 5, sector)
+        for own, other in ((3, 5), (5, 3)):
+            assert np.allclose(predicted[company == own], y[company == other][0])
 
 
 def grouped(rng, kinds=3, companies=10, each=4):
@@ -343,10 +361,20 @@ def test_larger_effects_are_found_more_often_and_none_at_the_level_of_the_test()
 
 def test_too_few_filings_are_refused_in_one_sentence():
     filed = pd.Series(pd.bdate_range("2019-01-01", periods=90))
-    check_parts(filed, Split(slice(0, 60), slice(60, 75), slice(75, 90)))
-    with pytest.raises(ValueError, match="given 6 in train.*data download filings") as caught:
-        check_parts(filed[:10], Split(slice(0, 6), slice(6, 8), slice(8, 10)))
-    assert "\n" not in str(caught.value)
+    company = pd.Series(list("AB") * 45)
+    parts = Split(slice(0, 60), slice(60, 75), slice(75, 90))
+    said = check_parts(filed, company, parts)
+    assert said == "Filings with both targets: 60 in train, 15 in validation, 15 in test."
+    few = check_parts(filed[:10], company, Split(slice(0, 6), slice(6, 8), slice(8, 10)))
+    assert "2 in test. **These are too few" in few and "scores mean nothing" in few
+    with pytest.raises(ValueError, match="at least 2 companies in train, given 60 of one, A"):
+        check_parts(filed, company.where(company.index > 99, "A"), parts)
+    for short in ((2, 7, 10), (5, 5, 10), (5, 10, 10)):
+        first, second, last = short
+        parts = Split(slice(0, first), slice(first, second), slice(second, last))
+        with pytest.raises(ValueError, match="given . in train.*data download filings") as caught:
+            check_parts(filed[:10], company, parts)
+        assert "\n" not in str(caught.value)
 
 
 def test_random_vectors_leave_padding_at_zero():

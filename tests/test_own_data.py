@@ -207,7 +207,7 @@ def macro(stamps, encoding="utf-8", first=80.5, fifth=80.5, sep=","):
             values[4:5] = [fifth] * len(values[4:5])
             table = pd.DataFrame({"observation_date": stamps, series: values})
             table.to_csv(folder / f"{series}.csv", index=False, encoding=encoding, sep=sep)
-        assert len(data.load_macro()) == 24
+        assert data.load_macro().index.equals(pd.DatetimeIndex(MONTHS, name="date"))
 
     return put
 
@@ -372,12 +372,15 @@ CASES = [
     ("load_glove", "lines of Windows", glove("glove.6B.50d.txt", vector("good", 50).replace("\n", "\r\n")), RIGHT),
     ("load_macro", "months", macro(MONTHS), RIGHT),
     ("load_macro", "a byte order mark", macro(MONTHS, "utf-8-sig"), RIGHT),
-    ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), "row 1, 2000-01-31, is not the first of a month"),
+    ("load_macro", "ends of months", macro(MONTHS + pd.offsets.MonthEnd(0)), RIGHT),
+    ("load_macro", "days within months", macro(MONTHS + pd.Timedelta(days=14)), "row 1, 2000-01-15, is not the first of a month"),
+    ("load_macro", "an end of a month among firsts", macro([MONTHS[0] - pd.Timedelta(days=1), *MONTHS[1:]]), "row 1, 1999-12-31, is not the first of a month"),
     ("load_macro", "dates as 01/02/2000", macro(MONTHS.strftime("%d/%m/%Y")), "row 1 has the date '01/01/2000', whose day and month cannot be told apart"),
     ("load_macro", "dates as 20000101", macro(MONTHS.strftime("%Y%m%d")), RIGHT),
     ("load_macro", "dates as 2000/01/01", macro(MONTHS.strftime("%Y/%m/%d")), RIGHT),
     ("load_macro", "dates with midnight", macro(MONTHS.strftime("%Y-%m-%d 00:00:00")), RIGHT),
-    ("load_macro", "months as 2000-01", macro(MONTHS.strftime("%Y-%m")), "row 1 has the date '2000-01'; needs dates written as YYYY-MM-DD"),
+    ("load_macro", "months as 2000-01", macro(MONTHS.strftime("%Y-%m")), RIGHT),
+    ("load_macro", "months as 2000-13", macro([*MONTHS[:-1].strftime("%Y-%m"), "2001-13"]), "row 24 has the date '2001-13"),
     ("load_macro", "seconds since 1970", macro(MONTHS.astype("datetime64[s]").astype("int64")), "row 1 has the date 946684800, which looks like time since 1970"),
     ("load_macro", "an empty date", macro([None, *MONTHS[1:].strftime("%Y-%m-%d")]), "row 1 has no date"),
     ("load_macro", "newest first", macro(MONTHS[::-1]), "dates must be sorted and unique"),
@@ -397,6 +400,8 @@ CASES = [
     ("auc", "four positives in 200", called(lambda: np.isfinite(list(scores.score("t", "m", "auc", np.arange(200) % 50 == 0, np.arange(200.0), block=1).values())[3:]).all(), True), RIGHT),
     ("auc", "one positive in 50", called(lambda: scores.score("t", "m", "auc", np.arange(50) == 7, np.arange(50.0), block=1)), "it needs more samples (of each class, for an AUC)"),
     ("tokenize", "<br>, <br/>, <BR />", called(lambda: tokenize("a<br>b<br/>c<BR />d"), list("abcd")), RIGHT),
+    ("tokenize", "tags and comments of HTML", called(lambda: tokenize('<p class="x">a<i>b</i></p><!-- c -->d<hr/><A HREF=x>e</a>&lt;b&gt;f'), list("abdef")), RIGHT),
+    ("tokenize", "angle brackets that are no tags", called(lambda: tokenize("<3 <I loved it> a < b > c <sigh>"), "3 i loved it a b c sigh".split()), RIGHT),
     ("tokenize", "decomposed accents", called(lambda: tokenize("cafe\u0301"), ["café"]), RIGHT),
     ("tokenize", "Devanagari", called(lambda: tokenize("हिन्दी भाषा"), ["हिन्दी", "भाषा"]), RIGHT),
     ("as_date", "the whole number 2010", called(lambda: utils.as_date(2010) == pd.Timestamp("2010-01-01"), True), RIGHT),

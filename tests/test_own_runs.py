@@ -30,6 +30,7 @@ LITTLE = {  # by notebook: a little training
     "04": {"ROUNDS": 1, "ROUND_STEPS": 3, "RETRAIN": [1], "PENALTIES": [100], "SEEDS": [0]},
     "05": {"EPOCHS": 2, "PATHS": 20, "SEEDS": [0]},
     "06": {"UNITS": 4, "SEEDS": [0]},
+    "09": {"STEPS": 10, "ORDER_TEXTS": 300, "ORDER_STEPS": 10, "SEEDS": [1]},
 }
 NUMBER = np.random.default_rng  # a generator for each file, so that files do not depend on others
 RISKS = "we may lose customers and our business could be harmed by competition taxes weather rates"
@@ -171,10 +172,8 @@ def test_reviews_of_restaurants(copy, tmp_path):
 
 
 def test_ten_filings_of_three_years(copy, tmp_path):
-    """08 makes sequences of them, of its own dates; 09 says that they are too few."""
+    """08 makes sequences of them, of its own dates; 09 runs and says that they are too few."""
     filings("2019-02-11", 10, 100).to_parquet(tmp_path / "filings_10k.parquet", index=False)
     table = long(prices(pd.bdate_range("2018-01-02", "2022-12-30"), SIX, 9))
     table.to_parquet(tmp_path / "stock_prices.parquet", index=False)
-    assert run(copy, tmp_path, "08") == ""
-    error = run(copy, tmp_path, "09")
-    assert error.startswith(("ValueError: ", "data.source.DataError: ")), error
+    assert [run(copy, tmp_path, number) for number in ("08", "09")] == ["", ""]

@@ -16,12 +16,13 @@ it stopped. A remote cluster needs this package and the same folder.
 """
 
 from features.filings.cleaning import clean, split_tokens
-from features.filings.common import Corpus, Model, Settings, dask_client, words_of_part
+from features.filings.common import PAUSE, Corpus, Model, Settings, dask_client, words_of_part
 from features.filings.phrases import fit
 from features.filings.sequences import encode, load_sequences, read_manifest
 from features.filings.tokens import tokenize_corpus
 
 __all__ = [
+    "PAUSE",
     "Corpus",
     "Model",
     "Settings",

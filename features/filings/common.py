@@ -22,6 +22,7 @@ from data.source import ROOT, sha256
 
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
+PAUSE = 100  # days from a filing until its targets are known: a quarter of trading days
 END, NUMBER, UNSEEN = "\n", "[number]", -1
 RULES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "words.py"]
 CODE = "".join(
