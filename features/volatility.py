@@ -200,6 +200,29 @@ def start_inside(dates: pd.DatetimeIndex, start: object) -> pd.Timestamp:
     return wanted if fits else found
 
 
+def years_inside(
+    dates: pd.DatetimeIndex, start: pd.Timestamp, years: int, validation_years: int
+) -> tuple[int, int]:
+    """(``years``, ``validation_years``) as given; fewer, and printed, where the dates are too few.
+
+    There are two folds of ``years`` from ``start`` on, and 120 days to train on before the
+    validation years, or each becomes smaller, down to one.
+    """
+    given = years, validation_years
+    while years > 1 and start + pd.DateOffset(years=years) > dates[-1]:
+        years -= 1
+    while validation_years > 1:
+        if (dates < start - pd.DateOffset(years=validation_years)).sum() >= 120:
+            break
+        validation_years -= 1
+    if (years, validation_years) != given:
+        print(
+            f"refits {years} and validation {validation_years} year(s) long, not {given[0]} and "
+            f"{given[1]}: the days run from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
+        )
+    return years, validation_years
+
+
 @dataclass(frozen=True)
 class Fold:
     """One step of a walk-forward: days (datetime64) of each part, none of whose targets reaches the

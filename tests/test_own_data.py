@@ -950,7 +950,8 @@ What you put into `local/` is used rightly, or refused in one sentence. This pag
 ## The smallest files
 
 Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is taken for the running day and left out.
-Twelve years run. Three are refused: “the first fold has no days in train … needs days more than 2 years before the test”.
+Three years run, with validation and refits a year long. Two are refused: “the first fold has no days in train … needs days
+more than 1 years before the test”.
 Without high and low (date and close alone), the squared return stands for the range.
 
 | date | open | high | low | close | volume |
@@ -988,9 +989,10 @@ one label, at least 13 are needed”. A column `film` says what a text is about,
 | We will come again. | 1 |
 | Nobody smiled. | 0 |
 
-Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it. 08 makes sequences of six filings and more:
-“a split needs at least 6 different dates”. 09 needs 50 filings to learn from, ten to choose on, ten to test; with less it
-stops within seconds: “needs at least 50 in train, 10 in validation, 10 in test, each with prices around it”.
+Notebooks 08 and 09, `filings_10k.parquet`, with `stock_prices.parquet` beside it. Ten filings run, of three years and of two
+companies or more; below fifty to learn from, ten to choose on and ten to test, 09 says that their scores mean nothing.
+With less: “a split needs at least 6 different dates”, “a split needs three parts with 100 days between them”, “needs at
+least 3 in train, 1 in validation, 1 in test, each with prices around it”.
 
 | ticker | cik | form | date_filed | item | text |
 |---|---|---|---|---|---|

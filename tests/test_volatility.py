@@ -48,6 +48,16 @@ def test_folds_refuse_what_cannot_be_split():
         vol.walk_forward_folds(DAYS, 1, "2031-06-01")
 
 
+def test_years_inside(capsys):
+    start = pd.Timestamp("2007-01-01")
+    assert vol.years_inside(DAYS, start, 2, 2) == (2, 2) and not capsys.readouterr().out
+    short = pd.bdate_range("2022-01-03", "2024-12-31")
+    assert vol.years_inside(short, pd.Timestamp("2023-10-19"), 2, 2) == (1, 1)
+    assert "not 2 and 2: the days run from 2022-01-03 to 2024-12-31" in capsys.readouterr().out
+    longer = pd.bdate_range("2020-01-01", "2024-12-31")
+    assert vol.years_inside(longer, pd.Timestamp("2023-01-02"), 3, 3) == (1, 2)
+
+
 def test_start_inside(capsys):
     assert vol.start_inside(DAYS, "2007-01-01") == pd.Timestamp("2007-01-01")
     assert "test years from 2007-01-01 (as given)" in capsys.readouterr().out
