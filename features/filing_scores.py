@@ -188,16 +188,17 @@ def rows_of_groups(
     known: pd.Series,
     tasks: dict = TASKS,
 ) -> list[dict]:
-    """Rows for a forecast of risk: of the companies that are in ``known``, and of new ones, each
-    where there are two of them.
+    """Rows for a forecast of risk: of the companies that are in ``known``, and of new ones. None
+    where either group has fewer than two companies: the other is then all there is.
     """
     new = ~company.isin(known).to_numpy()
-    rows = []
-    for group, part in {"companies seen before": ~new, "new companies": new}.items():
-        if company[part].nunique() > 1:
-            of_group = {f"{name}: {group}": forecast[part]}
-            of_part = outcome[part], of_group, filed[part], company[part]
-            rows += score_rows("risk", *of_part, tasks)
+    rows, groups = [], {"companies seen before": ~new, "new companies": new}
+    if min(company[part].nunique() for part in groups.values()) < 2:
+        return rows
+    for group, part in groups.items():
+        of_group = {f"{name}: {group}": forecast[part]}
+        of_part = outcome[part], of_group, filed[part], company[part]
+        rows += score_rows("risk", *of_part, tasks)
     return rows
 
 
