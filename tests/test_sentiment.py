@@ -37,12 +37,12 @@ def notebook():
 
 @pytest.fixture(scope="module")
 def small(reviews):
-    """Sequences of at most 50 words and labels of 1,200 training and 800 validation reviews, and
+    """Sequences of at most 100 words and labels of 1,200 training and 800 validation reviews, and
     the vocabulary.
     """
     train = reviews[reviews["split"] == "train"].sample(1200, random_state=0)
     validation = reviews[reviews["split"] == "validation"].sample(800, random_state=0)
-    tokens = [[tokenize(text)[-50:] for text in part["text"]] for part in (train, validation)]
+    tokens = [[tokenize(text)[-100:] for text in part["text"]] for part in (train, validation)]
     vocabulary = Vocabulary.fit(tokens[0], 4000)
     X, held_out = map(vocabulary.encode, tokens)
     return X, train["label"].to_numpy(), held_out, validation["label"].to_numpy(), vocabulary
@@ -108,9 +108,9 @@ def test_shuffled_labels_teach_nothing_and_true_ones_do(notebook, small):
     for seed in range(6):
         shuffled = labels if seed == 5 else np.random.default_rng(seed).permutation(labels)
         network = trainer.start(seed, 5e-3)
-        batches = ChannelBatches(X, channels, shuffled, (50,), 50)
+        batches = ChannelBatches(X, channels, shuffled, LENGTHS, 50)
         network.fit(batches, epochs=4, verbose=0)
-        aucs.append(roc_auc_score(actual, predict_reviews(network, held_out, others, (50,))))
+        aucs.append(roc_auc_score(actual, predict_reviews(network, held_out, others, LENGTHS)))
     low, high = stats.t.interval(0.95, 4, np.mean(aucs[:5]), stats.sem(aucs[:5]))
     assert low < 0.5 < high < low + 0.2
     assert aucs[5] > 0.7
