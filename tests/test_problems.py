@@ -91,7 +91,7 @@ def wide(inputs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [flat, wide])
+@pytest.mark.parametrize("build", [mean_of_all, flat, wide])
 def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
     kinds = [toy(), toy(is_class=False), toy(words=True)]
     for fitted in training.fit_everywhere("own", build, kinds, [0, 1], 10, rates=[0.01]):
