@@ -74,11 +74,11 @@ build/%-env/ready: pyproject.toml
 	$(PYTHON) -m tools.group $* | xargs build/$*-env/bin/python -m pip install --quiet
 	touch $@
 
-test-lowest:  ## unit tests, 01 and 02 with the lowest versions that pyproject.toml allows
-	$(PYTHON) -m tools.versions lowest
+test-lowest:  ## unit tests, 01 and 02 (or NB="05") with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m tools.versions lowest $(NB)
 
 test-newest:  ## the same with the newest versions
-	$(PYTHON) -m tools.versions newest
+	$(PYTHON) -m tools.versions newest $(NB)
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra data --extra run --extra jax --extra test --generate-hashes \

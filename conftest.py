@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 
 # TensorFlow brings symbols of another TLS library: loaded first, it takes from curl the browser
@@ -47,6 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         slow[item.path] += item.get_closest_marker("slow") is not None
     cost = {path: (-seconds(path), -slow[path], -all_of[path]) for path in all_of}
     items.sort(key=lambda item: cost[item.path])
+
+
+@pytest.fixture(autouse=True)
+def own_draws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator ``rng`` of a file begins anew for every test: what a test draws does not depend
+    on which others ran before it.
+    """
+    if hasattr(request.module, "rng"):
+        monkeypatch.setattr(request.module, "rng", np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import scores
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ("data", "features", "tools", "tests")
@@ -90,6 +93,24 @@ def test_no_module_needs_unix():
     command = [sys.executable, "-c", script]
     run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert run.returncode == 0 and "all imported" in run.stdout, run.stderr[-2000:]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks what Unix counts")
+@pytest.mark.parametrize("system, counted", [("linux", 3 * 2**10), ("darwin", 3 * 2**20)])
+def test_peak_memory_is_in_megabytes_on_unix(system, counted, monkeypatch):
+    """Linux counts kilobytes, macOS bytes."""
+    monkeypatch.setattr(scores.sys, "platform", system)
+    usage = SimpleNamespace(ru_maxrss=counted)
+    monkeypatch.setattr("resource.getrusage", lambda who: usage)
+    assert scores.peak_memory_mb() == 3
+
+
+def test_peak_memory_is_in_megabytes_on_windows(monkeypatch):
+    """psutil gives it there, in bytes."""
+    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=3 * 2**20))
+    monkeypatch.setattr(scores.psutil, "Process", lambda: process)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert scores.peak_memory_mb() == 3
 
 
 def crlf_copy(folder):

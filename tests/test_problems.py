@@ -1,17 +1,19 @@
 """Three problems in one form, and any model on all of them: the path of the reader's own model."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import keras
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
-from notebook_code import functions
+from notebook_code import functions, run_cells
 
 import training
 from features import har, problems
@@ -101,7 +103,7 @@ def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
 
 @pytest.mark.slow
 def test_a_network_learns_what_is_there():
-    assert training.fit_network("GRU", good, toy(), [0], updates=200).score("test") > 0.9
+    assert training.fit_network("GRU", good, toy(), [0], 200, [0.01]).score("test") > 0.9
 
 
 @pytest.mark.parametrize("kind", [toy(), toy(is_class=False), toy(words=True)])
@@ -151,7 +153,8 @@ def test_training_does_not_touch_the_test_part():
     spoiled.X[spoiled.split.test] = np.nan
     scores = []
     for problem in (clean, spoiled):
-        scores.append(training.fit_network("GRU", good, problem, [0], 20).score("validation"))
+        fitted = training.fit_network("GRU", good, problem, [0], 20, [0.01])
+        scores.append(fitted.score("validation"))
     assert scores[0] == scores[1]
 
 
@@ -221,13 +224,34 @@ def test_volatility_is_that_of_notebook_01():
         pd.testing.assert_frame_equal(har.har_features(volatility, log_return), expected)
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory):
+def only_a_gru(path):
+    """Cut the notebook at ``path`` down to the GRU and the reader's model, without the speed test:
+    all its networks are trained where the notebooks themselves are tested.
+    """
+    notebook, kept, timed = nbformat.read(path, as_version=4), [], False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^##+ .*", cell.source, flags=re.MULTILINE)
+            timed = headings[-1] == "### Seconds against length" if headings else timed
+        elif "NETWORKS |=" in cell.source:
+            before, after = cell.source.split("families =", 1)
+            cell.source = f'{before}NETWORKS = {{"GRU": gru}}\nfamilies ={after}'
+        if not timed:
+            kept.append(cell)
+    left_out = len(notebook.cells) - len(kept)
+    assert 3 < left_out < 10 and sum('{"GRU": gru}\n' in cell.source for cell in kept) == 1
+    notebook.cells = kept
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def copy(tmp_path):
     """The repository with a module of the reader's in it, so that its build/ is not touched."""
-    folder = tmp_path_factory.mktemp("copy") / "repository"
+    folder = tmp_path / "repository"
     kept = shutil.ignore_patterns(".*", "__pycache__", "build", "local", "lab")
     shutil.copytree(ROOT, folder, ignore=kept)
     (folder / "my_module.py").write_text(MY_MODULE, encoding="utf-8")
+    only_a_gru(folder / "notebooks" / "10_beyond_recurrence.ipynb")
     return folder
 
 
@@ -239,37 +263,32 @@ from keras import layers
 def build(inputs):
     hidden = layers.Dense(4, activation="relu")(layers.Flatten()(inputs))
     return keras.Model(inputs, layers.Dense(1)(hidden))
-
-
-def two_numbers(inputs):
-    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
 """
 LITTLE = ["-p", "UPDATES", "3", "-p", "REVIEWS", "300", "-p", "SAMPLES", "500"]
-LITTLE += ["-p", "LENGTHS", "[50]", "-p", "XLA_AT", "50", "-p", "UNITS", "4"]
-
-
-def run_notebook(folder, model):
-    """``make notebooks NB=10 PARAMETERS="-p MODEL model"``, without make's environment."""
-    command = [sys.executable, "-m", "tools.notebooks", "run", "10", "--", *LITTLE]
-    environment = os.environ | {"RNN_TRADING_DATA": "", "PYTHONPATH": str(folder)}
-    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
-    return subprocess.run([*command, "-p", "MODEL", model], encoding="utf-8", **options)
+LITTLE += ["-p", "UNITS", "4", "-p", "MODEL", "my_module:build"]
 
 
 @pytest.mark.slow
 def test_own_model_from_outside_gets_a_row_in_each_table(copy):
-    done = run_notebook(copy, "my_module:build")
+    """``make notebooks NB=10 PARAMETERS="-p MODEL my_module:build"``, without make's environment."""
+    command = [sys.executable, "-m", "tools.notebooks", "run", "10", "--", *LITTLE]
+    environment = os.environ | {"RNN_TRADING_DATA": "", "PYTHONPATH": str(copy)}
+    options = {"cwd": copy, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(command, encoding="utf-8", **options)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line for line in done.stdout.splitlines() if "my_module:build" in line]
     assert len(rows) == 3 and all("[" in row for row in rows), done.stdout
 
 
 @pytest.mark.slow
-def test_what_cannot_be_used_is_refused_before_training(copy):
-    done = run_notebook(copy, "my_module:two_numbers")
-    assert done.returncode != 0, done.stdout
-    assert "WrongShape: one number for each sequence is needed" in done.stderr, done.stderr
-    assert "fit_everywhere" not in done.stderr
+def test_what_cannot_be_used_is_refused_before_training(monkeypatch):
+    """In the cells above the first model of the notebook. What the runner shows of an error, its
+    own tests say.
+    """
+    monkeypatch.setenv("RNN_TRADING_DATA", "")
+    parameters = {"MODEL": f"{__name__}:two_numbers", "REVIEWS": 300, "SAMPLES": 500}
+    with pytest.raises(training.WrongShape, match="one number for each sequence is needed"):
+        run_cells("10", "## Baselines", parameters)
 
 
 @pytest.mark.slow

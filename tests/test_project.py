@@ -1,10 +1,12 @@
 """The files that describe the project agree with each other and with what they describe."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -16,6 +18,11 @@ from tools.readme import pages
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAMES = {"dask[distributed]": "dask"}
+MODULES = [
+    *(ROOT / f"{name}.py" for name in ("utils", "scores", "training")),
+    *(ROOT / "features").rglob("*.py"),
+    *(ROOT / "data").glob("*.py"),
+]
 
 
 def requirement(text):
@@ -53,6 +60,28 @@ def locked():
             flags=re.MULTILINE,
         )
     )
+
+
+def imported(source):
+    """Top names of the modules that ``source`` imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.partition(".")[0]
+
+
+def test_what_notebooks_and_modules_import_is_a_dependency():
+    """But for downloads and tools, which have groups of their own, and what a kernel brings."""
+    sources = [path.read_text(encoding="utf-8") for path in MODULES]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        sources += [cell.source for cell in cells if cell.cell_type == "code"]
+    names = {name for source in sources for name in imported(source)}
+    of = packages_distributions()
+    found = {of[name][0].lower().replace("_", "-") for name in names if name in of}
+    named = {NAMES.get(name, name) for name, _ in map(requirement, PROJECT["dependencies"])}
+    assert len(found) > 10 and found - named <= {"ipython", "rnn-for-trading"}
 
 
 def test_conda_environment_lists_the_same_packages():

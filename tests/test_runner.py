@@ -2,11 +2,14 @@
 
 import json
 import re
+from itertools import permutations
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from tools import notebooks as runner
+from tools import order
 from tools.parameters import meaning, options_for
 
 SAVE = """
@@ -60,6 +63,20 @@ def test_order_copies_and_scoreboard(repository, monkeypatch, capsys):
     assert reader.read_bytes() == before
     assert "from 02" in (runner.BUILD / "03_reader.ipynb").read_text(encoding="utf-8")
     assert "from 02" in (runner.BUILD / "03_reader.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_no_core_waits_long_for_the_last_notebook(cores, monkeypatch):
+    """03 and 04 begin when 02 is over. No order of all is much sooner over than the one found."""
+    cost = {"01": 90, "02": 20, "03": 80, "04": 70, "05": 50, "06": 60}
+    monkeypatch.setattr(order, "seconds", lambda path: cost[path.name])
+    paths = [Path(name) for name in cost]
+    assert order.over_after(paths, 6) == 100 and order.over_after(paths, 1) == sum(cost.values())
+    assert order.over_after([Path(name) for name in ("03", "02", "01")], 2) == 100
+    found = order.in_good_order(paths, cores)
+    assert sorted(found) == paths
+    ends = [order.over_after(list(other), cores) for other in permutations(paths)]
+    assert order.over_after(found, cores) <= min(ends) + 10
 
 
 @pytest.mark.slow

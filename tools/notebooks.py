@@ -25,12 +25,12 @@ from traitlets.config import Config
 
 from data.source import local_folder
 from scores import score_table
+from tools.order import in_good_order, number, ready
 from tools.parameters import options_for
 from tools.readme import render
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, BUILD, RESULTS = ROOT / "notebooks", ROOT / "build", ROOT / "results"
-NEEDS = {"03": "02", "04": "02", "09": "08"}  # a notebook that reads what another one writes
 STYLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
 GIB_EACH = 3  # memory that a notebook may need
 GIB = {"03": 4, "04": 4}  # those that need more, with a panel of 500 stocks
@@ -47,10 +47,6 @@ class Run:
     @property
     def seconds(self) -> float:
         return time.time() - self.started
-
-
-def number(path: Path) -> str:
-    return path.name[:2]
 
 
 def select(numbers: list[str]) -> list[Path]:
@@ -99,14 +95,11 @@ def execute(
     options by notebook.
     """
     (BUILD / "results").mkdir(parents=True, exist_ok=True)
-    waiting, running = list(paths), []
+    waiting, running = in_good_order(paths, os.cpu_count()), []
     free = psutil.virtual_memory().available / 2**30
     try:
         while waiting or running:
-            unfinished = {number(path) for path in waiting}
-            unfinished |= {number(run.source) for run in running}
-            ready = [path for path in waiting if NEEDS.get(number(path)) not in unfinished]
-            for path in ready:
+            for path in ready(waiting, [run.source for run in running]):
                 if fits(path, running, free):
                     waiting.remove(path)
                     running.append(start(path, parameters[path]))

@@ -1,10 +1,11 @@
-"""Unit tests, 01 and 02 in an environment of its own: ``python -m tools.versions lowest|newest``.
+"""Unit tests and notebooks in an environment of its own: ``python -m tools.versions lowest|newest
+[NUMBER ...]``; 01 and 02 where no notebook is named.
 
 lowest   every direct dependency in the lowest version that pyproject.toml allows
 newest   every dependency in the newest version that exists
 
-Takes minutes and a package index. Standard library only; uv, which resolves, is installed into that
-environment.
+Scores must lie within the intervals of those that are kept. Takes minutes and a package index.
+Standard library only; uv, which resolves, is installed into that environment.
 """
 
 import os
@@ -24,8 +25,9 @@ def python_of(folder: Path) -> Path:
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in RESOLUTION:
-        sys.exit("say which versions: python -m tools.versions lowest|newest")
+    if len(sys.argv) < 2 or sys.argv[1] not in RESOLUTION:
+        sys.exit("say which versions: python -m tools.versions lowest|newest [NUMBER ...]")
+    numbers = sys.argv[2:] or ["01", "02"]
     folder = ROOT / "build" / f"{sys.argv[1]}-env"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
@@ -41,10 +43,14 @@ def main() -> None:
     tests = [python, "-m", "pytest", "-m", "not slow", "-n", "auto", "--disable-warnings", "tests"]
     # The lock, and outputs to the last digit, are matters of the locked environment.
     left_out = ["--ignore", "tests/test_notebooks.py", "--ignore", "tests/test_project.py"]
-    notebooks = [python, "-m", "tools.notebooks", "run", "01", "02"]
-    # All of them, so that one run says everything that is wrong.
-    runs = [subprocess.run(run, cwd=ROOT, env=bundled) for run in ([*tests, *left_out], notebooks)]
-    sys.exit(any(run.returncode for run in runs))
+    notebooks = [python, "-m", "tools.notebooks", "run", *numbers]
+    scores = [python, "-m", "tools.compare", *numbers]
+    # The tests' failure does not stop the notebooks, so that one run says everything that is wrong.
+    tested = subprocess.run([*tests, *left_out], cwd=ROOT, env=bundled)
+    ran = subprocess.run(notebooks, cwd=ROOT, env=bundled)
+    # Where a notebook failed, the folder may hold scores of an earlier run.
+    agree = ran if ran.returncode else subprocess.run(scores, cwd=ROOT, env=bundled)
+    sys.exit(any(run.returncode for run in (tested, ran, agree)))
 
 
 if __name__ == "__main__":
