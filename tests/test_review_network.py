@@ -30,6 +30,7 @@ from features.reviews import (
 )
 from features.words import Vocabulary, tokenize
 from training import (
+    BatchLosses,
     ChannelBatches,
     MeanOfWords,
     ReadPieces,
@@ -270,6 +271,16 @@ def test_batches_keep_words_channels_and_labels_together():
     dropped = ChannelBatches(sequences, channels, sizes, LENGTHS, 8, word_dropout=0.5)
     (words, values), _ = dropped[0]
     assert (words == 1).any() and (values[words == 1] == 0).all()
+
+
+def test_the_loss_of_each_step_is_kept_and_not_the_mean_so_far():
+    inputs = keras.Input((1,))
+    network = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros")(inputs))
+    network.compile(keras.optimizers.SGD(0.0), "mse")
+    losses, wanted = BatchLosses(), np.array([1.0, 2, 3, 4, 5, 6])
+    options = {"batch_size": 2, "epochs": 2, "shuffle": False, "verbose": 0}
+    network.fit(np.ones((6, 1)), wanted, callbacks=[losses], **options)
+    np.testing.assert_allclose(losses.values, 2 * [2.5, 12.5, 30.5], rtol=1e-5)
 
 
 def test_means_of_the_whole_text_stand_beside_what_is_left_of_its_channels():
