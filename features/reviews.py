@@ -1,6 +1,7 @@
 """Words and pairs of reviews: how much more often praise has them, and linear models of them."""
 
 from collections.abc import Iterable
+from copy import copy
 from itertools import chain
 
 import numpy as np
@@ -87,6 +88,10 @@ class WordsAndPairs:
         shape = len(positions), len(self.names)
         return sparse.csr_matrix((ones, (rows[known], columns[known])), shape=shape)
 
+    def counts_of(self, tokens: list[list[str]]) -> sparse.csr_matrix:
+        """``counts`` of lists of words: (texts, names), float32."""
+        return self.counts(self.positions(tokens))
+
     def _code(self, first, second):
         """One number for a pair of numbers of words."""
         return first * (len(self._number) + 1) + second
@@ -121,6 +126,13 @@ class CountedTexts:
 
     def __len__(self):
         return len(self.positions)
+
+    def part(self, rows: np.ndarray) -> "CountedTexts":
+        """Some of the texts, with the words and pairs that are counted in all."""
+        part = copy(self)
+        part.positions = [self.positions[row] for row in rows]
+        part.counts = self.counts[rows]
+        return part
 
 
 def log_ratio(
@@ -257,11 +269,17 @@ class NaiveBayesRegression:
         self.regression.fit(self.ratios.weighted(texts.counts), labels)
         return self
 
+    def decision_function(self, counts: sparse.csr_matrix) -> np.ndarray:
+        """Log odds of praise, (reviews,), for the counts of reviews, (reviews, names)."""
+        return self.regression.decision_function(self.ratios.weighted(counts))
+
+    def predict_proba(self, counts: sparse.csr_matrix) -> np.ndarray:
+        """Probabilities of blame and of praise, (reviews, 2), for ``counts`` as above."""
+        return self.regression.predict_proba(self.ratios.weighted(counts))
+
     def predict(self, tokens: list[list[str]]) -> np.ndarray:
         """Probability that each review is positive: (reviews,)."""
-        names = self.ratios.names
-        features = self.ratios.weighted(names.counts(names.positions(tokens)))
-        return self.regression.predict_proba(features)[:, 1]
+        return self.predict_proba(self.ratios.names.counts_of(tokens))[:, 1]
 
 
 class TfidfRegression:
@@ -279,7 +297,7 @@ class TfidfRegression:
 
     def features(self, tokens: list[list[str]]) -> sparse.csr_matrix:
         """TF-IDF of lists of words: (texts, names)."""
-        return self.weights.transform(self.names.counts(self.names.positions(tokens)))
+        return self.weights.transform(self.names.counts_of(tokens))
 
     def predict(self, tokens: list[list[str]]) -> np.ndarray:
         """Probability that each text is positive: (texts,)."""
@@ -343,16 +361,24 @@ def mean_vectors(
     return means
 
 
-def soft_labels(logits: list[np.ndarray], known: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def soft_labels(
+    logits: list[np.ndarray],
+    known: np.ndarray = (),
+    labels: np.ndarray = (),
+    like: list[np.ndarray] | None = None,
+) -> np.ndarray:
     """Labels for all texts from the logits of several teachers: (texts,), between 0 and 1.
 
     Each array of ``logits``, (texts,), is centred and scaled to a spread of one, so that no teacher
     is louder than another; the label is the sigmoid of twice their mean. ``known`` are the
-    positions of the texts whose true ``labels`` are given, which stay.
+    positions of the texts whose true ``labels`` are given, which stay. ``like`` are the logits of
+    the same teachers for the texts whose centre and spread are taken; by default those given.
     """
-    mean = np.mean([(values - values.mean()) / values.std() for values in logits], axis=0)
-    soft = 1 / (1 + np.exp(-2 * mean))
-    soft[known] = labels
+    scaled = []
+    for values, of in zip(logits, logits if like is None else like):
+        scaled.append((values - of.mean()) / of.std())
+    soft = 1 / (1 + np.exp(-2 * np.mean(scaled, axis=0)))
+    soft[np.asarray(known, dtype=int)] = labels
     return soft
 
 

@@ -124,6 +124,16 @@ def test_the_channels_of_a_training_review_leave_its_film_out(texts):
     assert all((first == second).all() for first, second in zip(without, again))
 
 
+def test_some_of_the_texts_keep_what_is_counted_in_all(texts):
+    tokens, labels, _ = texts
+    counted, rows = CountedTexts(tokens, least=2), np.array([7, 3, 399, 12])
+    part = counted.part(rows)
+    assert len(part) == 4 and len(counted) == 400 and part.names is counted.names
+    assert (part.counts != part.names.counts(part.positions)).nnz == 0
+    ratios = fit_log_count_ratios(part, np.array([1, 0, 1, 0]))
+    assert len(ratios.ratios) == len(counted.names.names)
+
+
 def test_linear_models_learn_from_pairs(texts):
     tokens, labels, _ = texts
     counted = CountedTexts(tokens[:300])
@@ -163,6 +173,7 @@ def test_soft_labels_keep_true_ones_and_follow_both_teachers():
     )
     expected = 1 / (1 + np.exp(-2 * 3 / np.std(first)))
     assert soft_labels([first], np.array([0]), [1])[3] == pytest.approx(expected)
+    assert soft_labels([first[:2]], like=[first])[1] == pytest.approx(soft_labels([first])[1])
 
 
 def test_a_soft_label_counts_as_parts_of_texts():
