@@ -49,6 +49,29 @@ def auc(actual: np.ndarray, score: np.ndarray) -> float:
     return (mean_rank - (positives + 1) / 2) / np.sum(~positive)
 
 
+def auc_of_times(actual: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], float]:
+    """``auc`` of the samples, each taken as many ``times``, as a function of those, (samples,).
+
+    The scores are sorted once: a sample that comes twice only moves the ranks above it.
+    """
+    actual, score = _of_one_shape(check_labels(actual, score), score)
+    _, place, alike = np.unique(score, return_inverse=True, return_counts=True)
+    order, ends = np.argsort(place, kind="stable"), np.cumsum(alike) - 1
+    positive, place = actual[order] > 0.5, place[order]
+
+    def of_times(times: np.ndarray) -> float:
+        times = np.asarray(times)[order]
+        up_to = np.cumsum(times)[ends]
+        mean_rank = (np.append(0, up_to[:-1]) + up_to + 1) / 2  # of the scores that are alike
+        positives = times @ positive
+        if positives in (0, up_to[-1]):
+            return np.nan
+        of_positive = (times * mean_rank[place])[positive].sum() / positives
+        return (of_positive - (positives + 1) / 2) / (up_to[-1] - positives)
+
+    return of_times
+
+
 def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of labels 0 and 1 (samples,) that a probability above one half gets right. ValueError
     for other labels.
@@ -241,10 +264,18 @@ def bootstrap_draws(
         rows = order[np.repeat(first[groups], counts[groups]) + within]
         return statistic(*(array[rows] for array in arrays))
 
+    def reweighted(groups):
+        times = np.bincount(groups.astype(int), minlength=len(first))
+        return of_times(times[group_of])
+
+    if statistic is auc:  # sorted once, not in every draw
+        of_times, group_of = auc_of_times(*arrays), np.empty(len(order), dtype=int)
+        group_of[order] = np.repeat(np.arange(len(first)), counts)
     bootstrap = StationaryBootstrap(
         block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed
     )
-    return np.asarray(bootstrap.apply(resampled, repetitions)).ravel()
+    draw = reweighted if statistic is auc else resampled
+    return np.asarray(bootstrap.apply(draw, repetitions)).ravel()
 
 
 def jackknife_interval(
@@ -415,12 +446,11 @@ def paired_difference(
     ``bootstrap`` holds options of ``bootstrap_interval``.
     """
 
-    def difference(actual, first, second):
-        return statistic(actual, first) - statistic(actual, second)
-
-    arrays = _aligned(actual, first, second)
-    low, high = bootstrap_interval(difference, *arrays, **bootstrap)
-    return float(difference(*arrays)), low, high
+    actual, first, second = _aligned(actual, first, second)
+    draws = bootstrap_draws(statistic, actual, first, **bootstrap)
+    draws = draws - bootstrap_draws(statistic, actual, second, **bootstrap)  # of the same samples
+    low, high = interval_of_draws(draws)
+    return float(statistic(actual, first) - statistic(actual, second)), low, high
 
 
 def peak_memory_mb() -> int:

@@ -311,6 +311,22 @@ def _check_labels(labels: np.ndarray, texts: int) -> None:
         raise ValueError(f"labels must be 0 or 1, given {given}: recode them, such as labels > 0")
 
 
+class BatchLosses(keras.callbacks.Callback):
+    """Keeps the training loss of each step in ``values``; what Keras reports is the mean so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.sum = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        total = (batch + 1) * float(logs["loss"])
+        self.values.append(total - self.sum)
+        self.sum = total
+
+
 class TextBatches(keras.utils.PyDataset):
     """Batches of similar length for ``model.fit``, shuffled anew in every epoch.
 

@@ -30,6 +30,7 @@ from features.reviews import (
 )
 from features.words import Vocabulary, tokenize
 from training import (
+    BatchLosses,
     ChannelBatches,
     MeanOfWords,
     ReadPieces,
@@ -123,6 +124,16 @@ def test_the_channels_of_a_training_review_leave_its_film_out(texts):
     assert all((first == second).all() for first, second in zip(without, again))
 
 
+def test_some_of_the_texts_keep_what_is_counted_in_all(texts):
+    tokens, labels, _ = texts
+    counted, rows = CountedTexts(tokens, least=2), np.array([7, 3, 399, 12])
+    part = counted.part(rows)
+    assert len(part) == 4 and len(counted) == 400 and part.names is counted.names
+    assert (part.counts != part.names.counts(part.positions)).nnz == 0
+    ratios = fit_log_count_ratios(part, np.array([1, 0, 1, 0]))
+    assert len(ratios.ratios) == len(counted.names.names)
+
+
 def test_linear_models_learn_from_pairs(texts):
     tokens, labels, _ = texts
     counted = CountedTexts(tokens[:300])
@@ -162,6 +173,7 @@ def test_soft_labels_keep_true_ones_and_follow_both_teachers():
     )
     expected = 1 / (1 + np.exp(-2 * 3 / np.std(first)))
     assert soft_labels([first], np.array([0]), [1])[3] == pytest.approx(expected)
+    assert soft_labels([first[:2]], like=[first])[1] == pytest.approx(soft_labels([first])[1])
 
 
 def test_a_soft_label_counts_as_parts_of_texts():
@@ -270,6 +282,16 @@ def test_batches_keep_words_channels_and_labels_together():
     dropped = ChannelBatches(sequences, channels, sizes, LENGTHS, 8, word_dropout=0.5)
     (words, values), _ = dropped[0]
     assert (words == 1).any() and (values[words == 1] == 0).all()
+
+
+def test_the_loss_of_each_step_is_kept_and_not_the_mean_so_far():
+    inputs = keras.Input((1,))
+    network = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros")(inputs))
+    network.compile(keras.optimizers.SGD(0.0), "mse")
+    losses, wanted = BatchLosses(), np.array([1.0, 2, 3, 4, 5, 6])
+    options = {"batch_size": 2, "epochs": 2, "shuffle": False, "verbose": 0}
+    network.fit(np.ones((6, 1)), wanted, callbacks=[losses], **options)
+    np.testing.assert_allclose(losses.values, 2 * [2.5, 12.5, 30.5], rtol=1e-5)
 
 
 def test_means_of_the_whole_text_stand_beside_what_is_left_of_its_channels():

@@ -57,6 +57,38 @@ def test_paired_arrays_stay_paired():
     ) == (0, 0)
 
 
+@pytest.mark.parametrize("decimals", [1, 9])
+@pytest.mark.parametrize("options", [{"block": 3}, {"block": 1, "dates": np.arange(120) % 17}])
+def test_an_auc_of_samples_that_are_counted_is_that_of_samples_that_are_copied(decimals, options):
+    """Also where scores are alike, and where a draw has one class only."""
+    random = np.random.default_rng(decimals)
+    actual = (np.arange(120) % 17 < 2).astype(int)
+    score = np.round(actual + random.normal(size=120), decimals)
+
+    def copied(actual, score):
+        return scores.auc(actual, score)
+
+    arguments = {**options, "repetitions": 200}
+    expected = scores.bootstrap_draws(copied, actual, score, **arguments)
+    found = scores.bootstrap_draws(scores.auc, actual, score, **arguments)
+    np.testing.assert_array_equal(found, expected)
+    assert "dates" not in options or np.isnan(found).any()
+
+
+def test_a_paired_difference_is_that_of_both_resampled_together():
+    random = np.random.default_rng(0)
+    actual = random.integers(0, 2, 90)
+    first, second = random.normal(size=(2, 90)) + actual
+
+    def difference(actual, first, second):
+        return scores.auc(actual, first) - scores.auc(actual, second)
+
+    options = {"block": 1, "dates": np.arange(90) // 3, "repetitions": 100}
+    arrays = actual, first, second
+    expected = scores.bootstrap_interval(difference, *arrays, **options)
+    assert scores.paired_difference(scores.auc, *arrays, **options)[1:] == expected
+
+
 def test_intervals_repeat():
     values = rng.normal(size=50)
     assert scores.bootstrap_interval(np.mean, values) == scores.bootstrap_interval(np.mean, values)

@@ -172,13 +172,16 @@ def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretr
     assert len(np.unique(matrix, axis=0)) == 6
 
 
+VARIANTS = ("scratch", "frozen", "fine-tuned", "GloVe and learned", "taught")
+
+
 def test_only_given_vectors_are_left_out_of_training(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
-    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
+    for variant in VARIANTS:
         model = pretrained["build_network"](variant, matrix)
-        embedding = next(
-            layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)
-        )
+        embeddings = [each for each in model.layers if isinstance(each, keras.layers.Embedding)]
+        (embedding,) = [each for each in embeddings if each.output_dim == matrix.shape[1]]
+        assert len(embeddings) == 1 + (variant == "GloVe and learned")
         trained = any(variable is embedding.embeddings for variable in model.trainable_variables)
         assert trained == (variant in ("scratch", "fine-tuned"))
         assert np.array_equal(embedding.get_weights()[0], matrix) == (variant != "scratch")
@@ -188,7 +191,7 @@ def test_only_the_taught_network_sees_the_channels(pretrained):
     matrix = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     words = [np.array([2, 3, 4], dtype="int32")]
     channels = [np.ones((3, 4), dtype="float32")], [np.zeros((3, 4), dtype="float32")]
-    for variant in ("scratch", "frozen", "fine-tuned", "taught"):
+    for variant in VARIANTS:
         model = pretrained["build_network"](variant, matrix)
         first, second = (predict_reviews(model, words, values, LENGTHS) for values in channels)
         assert (abs(first[0] - second[0]) > 1e-5) == (variant == "taught")
@@ -222,10 +225,15 @@ def test_means_over_seeds(pretrained):
     labels = np.arange(200) % 2
     noise = np.random.default_rng(0).normal(size=(200, 3))
     runs, others = labels[:, None] + noise, labels[:, None] + 3 * noise
-    expected = np.mean([roc_auc_score(labels, run) for run in runs.T])
-    assert pretrained["mean_auc"](labels, runs) == pytest.approx(expected)
-    assert pretrained["auc_gain"](labels, runs, others) > 0
-    assert pretrained["auc_gain"](labels, runs, runs) == 0
+    films = np.arange(200) // 4
+    value, draws = pretrained["auc_over_films"](labels, runs, films)
+    assert value == pytest.approx(np.mean([roc_auc_score(labels, run) for run in runs.T]))
+    assert draws.shape == (300,) and draws.min() < value < draws.max()
+    _, alone = pretrained["auc_over_films"](labels, runs[:, :1], films)
+    of_each = [pretrained["auc_over_films"](labels, run[:, None], films)[1] for run in runs.T]
+    np.testing.assert_allclose(draws, np.mean(of_each, axis=0))
+    assert (alone == of_each[0]).all(), "the same films are drawn for all"
+    assert pretrained["auc_over_films"](labels, others, films)[0] < value
 
 
 FOODS = ("soup", "fish", "rice", "bread", "pasta", "salad", "cake", "tea", "curry", "pie")
