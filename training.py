@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import random
 import sys
 import threading
 import time
@@ -60,10 +61,16 @@ class Trainer:
     dropout and the optimizer of a new one. Where ``build`` has arguments, they are given to both,
     and may change fixed weights, never a shape. ``drawn(seed)`` and ``start_from(seed, drawn)`` are
     the two halves of ``start``, where the second is to happen elsewhere.
+
+    Setting TensorFlow's own seed makes it prepare its graphs anew, which takes longer than some
+    trainings. Only the shuffling of arrays in ``model.fit`` needs it: where batches come in a fixed
+    order or from NumPy, ``shuffles=False`` leaves it alone, and the numbers are the same.
     """
 
-    def __init__(self, build: Callable[..., keras.Model], *arguments: object):
-        self.build = build
+    def __init__(
+        self, build: Callable[..., keras.Model], *arguments: object, shuffles: bool = True
+    ):
+        self.build, self.shuffles = build, shuffles
         self.model = build(*arguments)
         self.model.optimizer.build(self.model.trainable_variables)
         self._optimizer = [
@@ -76,17 +83,24 @@ class Trainer:
 
     def drawn(self, seed: int, *arguments: object) -> list[np.ndarray]:
         """The variables of a model built after ``keras.utils.set_random_seed(seed)``."""
-        keras.utils.set_random_seed(seed)
+        self._set_seed(seed)
         fresh = self.build(*arguments).variables
         return [keras.ops.convert_to_numpy(variable) for variable in fresh]
 
     def start_from(self, seed: int, drawn: list[np.ndarray]) -> keras.Model:
         """The model with the variables ``drawn``, and what else is random from ``seed`` on."""
-        keras.utils.set_random_seed(seed)
+        self._set_seed(seed)
         variables = [*self.model.variables, *self.model.optimizer.variables]
         for variable, value in zip(variables, [*drawn, *self._optimizer]):
             variable.assign(value)
         return self.model
+
+    def _set_seed(self, seed):
+        if self.shuffles:
+            keras.utils.set_random_seed(seed)
+        else:  # the rest of what that sets: initial weights and dropout follow from it
+            random.seed(seed)
+            np.random.seed(seed)
 
 
 def epochs_for(steps: int, samples: int, batch_size: int) -> tuple[int, int]:
@@ -664,6 +678,7 @@ def average_of_seeds(model: keras.Model, weights: list) -> keras.Model:
 
 RATES = (0.003, 0.01)  # learning rates, of which validation chooses for each model and Problem
 EVALUATED = 2500  # most samples that are forecast at a time
+WIDTH = 32  # of the vector of a word
 LEAST_PASSES = 3  # with one alone there would be no best pass to choose
 
 
@@ -698,10 +713,16 @@ def checked(build: Callable, steps: int, features: int) -> keras.Model:
     inputs = keras.Input((steps, features))
     model = build(inputs)
     needs = f"build(inputs) must return keras.Model(inputs, outputs) for inputs {inputs.shape}"
-    if not isinstance(model, keras.Model):
+    if not isinstance(model, keras.Model) or not hasattr(model, "input_shape"):
         raise WrongShape(f"{needs}, given a {type(model).__name__}")
     if model.input_shape != inputs.shape:
         raise WrongShape(f"{needs}, given a model that reads {model.input_shape}")
+    answer = model(inputs)
+    if not isinstance(answer, keras.KerasTensor):
+        raise WrongShape(
+            "one number for each sequence is needed, given outputs in a "
+            f"{type(answer).__name__}: end with one layers.Dense(1) by itself"
+        )
     if model.output_shape != (None, 1):
         hint = "take the last step or the mean of all, then" if len(model.output_shape) > 2 else ""
         raise WrongShape(
@@ -711,8 +732,13 @@ def checked(build: Callable, steps: int, features: int) -> keras.Model:
     return model
 
 
+def _features(problem, width=WIDTH):
+    """How many numbers a model sees at each step: of a word, those of its vector."""
+    return width if problem.words else problem.X.shape[2]
+
+
 def network_for(
-    build: Callable, problem: Problem, rate: float = RATES[0], width: int = 32
+    build: Callable, problem: Problem, rate: float = RATES[0], width: int = WIDTH
 ) -> keras.Model:
     """A compiled model for a Problem around ``build(inputs) -> keras.Model``.
 
@@ -722,8 +748,7 @@ def network_for(
 
     Raises WrongShape as ``checked``.
     """
-    features = width if problem.words else problem.X.shape[2]
-    model = checked(build, problem.X.shape[1], features)
+    model = checked(build, problem.X.shape[1], _features(problem, width))
     if problem.words:
         words = keras.Input(problem.X.shape[1:], dtype="int32")
         vectors = keras.layers.Embedding(problem.words, width)(words)
@@ -825,7 +850,7 @@ def fit_network(
 def check_everywhere(build: Callable, problems: list[Problem]) -> None:
     """Raises WrongShape, as ``checked``, if ``build`` cannot be used for one of the problems."""
     for problem in problems:
-        network_for(build, problem)
+        checked(build, problem.X.shape[1], _features(problem))
 
 
 def fit_everywhere(

@@ -8,6 +8,7 @@ of ``data.macro``.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -865,15 +866,15 @@ def plot_densities(
     measured: dict[str, dict], names: Sequence[str], colours: dict, base: str
 ) -> plt.Figure:
     """CRPS relative to the model ``base``, and share of the truth in the 80 % band, by months:
-    a line a model, a column a series.
+    a line and a mark a model, a column a series.
     """
     months = next(iter(measured.values()))["crps"].shape[1]
     ahead = range(1, months + 1)
     crps_of, held = (mean_table(measured, names, ahead, key) for key in ("crps", "coverage"))
     fig, axes = plt.subplots(2, len(names), figsize=(12, 7), sharex=True, squeeze=False)
     for (above, below), name in zip(axes.T, names):
-        for model in measured:
-            look = dict(color=colours[model], label=model)
+        for model, marker in zip(measured, cycle("osD^vP*X<>")):
+            look = dict(color=colours[model], marker=marker, ms=4, label=model)
             above.plot(ahead, crps_of.loc[model, name] / crps_of.loc[base, name], **look)
             below.plot(ahead, held.loc[model, name], **look)
         above.set(title=name, ylabel=f"CRPS relative to the {base}")

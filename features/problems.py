@@ -85,7 +85,7 @@ class Forecaster:
         problem: that it was fitted to.
         predict: function of X (samples, ...) that returns (samples,).
         parameters: how many numbers were fitted, 0 where that says little.
-        seconds: of one training, without compilation.
+        seconds: of the fastest training; the first one prepares the graph as well.
         histories: Keras Histories over seeds.
         rate: learning rate that validation chose, 0 where there is none.
         known: forecasts made so far, by part.

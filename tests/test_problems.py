@@ -61,9 +61,28 @@ def other_inputs(inputs):
     return keras.Model(own, layers.Dense(1)(layers.GRU(4)(own)))
 
 
+class Unbuilt(keras.Model):
+    """A model that knows no shape before it is called."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.answer = layers.Dense(1)
+
+
+def by_name(inputs):
+    return keras.Model(inputs, {"answer": layers.Dense(1)(layers.GRU(4)(inputs))})
+
+
+def nothing(inputs):
+    return None
+
+
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
+        (Unbuilt, r"must return keras.Model\(inputs, outputs\).*given a Unbuilt"),
+        (by_name, r"one number.*given outputs in a dict: end with one layers.Dense\(1\) by itself"),
+        (nothing, r"must return keras.Model\(inputs, outputs\).*given a NoneType"),
         (no_model, r"must return keras.Model\(inputs, outputs\).*given a KerasTensor"),
         (a_number_a_step, r"one number.*given \(None, 6, 1\).*last step.*layers.Dense\(1\)"),
         (two_numbers, r"one number.*given \(None, 2\): end with layers.Dense\(1\)"),
@@ -90,8 +109,24 @@ def wide(inputs):
     return keras.Model(inputs, layers.Dense(1)(layers.GlobalMaxPooling1D()(states)))
 
 
+def causal(inputs):
+    states = layers.Conv1D(4, 3, padding="causal", activation="relu")(inputs)
+    states = layers.BatchNormalization()(states)
+    return keras.Model(inputs, layers.Dense(1)(layers.GlobalMaxPooling1D()(states)))
+
+
+def asks_once(inputs):
+    states = layers.Dense(4)(inputs)
+    found = layers.MultiHeadAttention(1, 4)(states[:, -1:], states)
+    return keras.Model(inputs, layers.Dense(1)(layers.Flatten()(found)))
+
+
+def in_a_row(inputs):
+    return keras.Sequential([inputs, layers.GaussianNoise(0.1), layers.GRU(4), layers.Dense(1)])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [mean_of_all, flat, wide])
+@pytest.mark.parametrize("build", [mean_of_all, flat, wide, causal, asks_once, in_a_row])
 def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
     kinds = [toy(), toy(is_class=False), toy(words=True)]
     for fitted in training.fit_everywhere("own", build, kinds, [0, 1], 10, rates=[0.01]):

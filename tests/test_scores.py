@@ -312,6 +312,29 @@ def test_quintiles_are_within_dates():
 
 
 @pytest.mark.slow
+def test_what_is_not_shuffled_needs_no_seed_of_tensorflow():
+    import keras
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(64, 5)).astype("float32"), rng.normal(size=64).astype("float32")
+
+    def build():
+        parts = [keras.Input((5,)), keras.layers.Dense(3), keras.layers.Dropout(0.5)]
+        model = keras.Sequential([*parts, keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        return model
+
+    losses = []
+    for shuffles in (True, False):
+        trainer = training.Trainer(build, shuffles=shuffles)
+        for seed in (1, 2, 1):
+            run = trainer.start(seed).fit(X, y, epochs=3, shuffle=False, verbose=0)
+            losses.append(run.history["loss"])
+    assert losses[0] == losses[2] == losses[3] == losses[5] != losses[1]
+    assert losses[1] == losses[4]
+
+
+@pytest.mark.slow
 def test_seeds_start_anew_and_repeat():
     import keras
 
