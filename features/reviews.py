@@ -7,8 +7,6 @@ from itertools import chain
 import numpy as np
 from gensim.models import Word2Vec
 from scipy import sparse
-from scipy.optimize import minimize
-from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
@@ -387,26 +385,15 @@ def fit_soft(
 ) -> LogisticRegression:
     """A logistic regression on labels between 0 and 1, (texts,), or 0 and 1 themselves.
 
-    A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one. That is
-    what scikit-learn makes of each text twice, with weights, but with half the multiplications.
+    A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
     """
-    features, labels = sparse.csr_matrix(features), np.asarray(labels, dtype=float)
-    texts, transposed = len(labels), features.T.tocsr()
-    penalty = 1 / (C * texts)
-
-    def loss(numbers):
-        weights, logits = numbers[:-1], features @ numbers[:-1] + numbers[-1]
-        error = (expit(logits) - labels) / texts
-        value = np.mean(np.logaddexp(0, logits) - labels * logits)
-        gradient = np.append(transposed @ error + penalty * weights, error.sum())
-        return value + penalty / 2 * weights @ weights, gradient
-
-    start, options = np.zeros(features.shape[1] + 1), {"maxiter": 200, "gtol": 1e-4}
-    numbers = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
-    regression = LogisticRegression(C=C)
-    regression.classes_ = np.array([0, 1])
-    regression.coef_, regression.intercept_ = numbers[None, :-1], numbers[-1:]
-    return regression
+    features = sparse.csr_matrix(features)
+    both = sparse.vstack([features, features]).tocsr()
+    target = np.repeat([1, 0], features.shape[0])
+    weights = np.concatenate([labels, 1 - np.asarray(labels)])
+    used = np.flatnonzero(weights > 0)
+    regression = LogisticRegression(C=C, max_iter=200)
+    return regression.fit(both[used], target[used], sample_weight=weights[used])
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:
