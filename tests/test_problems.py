@@ -125,10 +125,18 @@ def in_a_row(inputs):
     return keras.Sequential([inputs, layers.GaussianNoise(0.1), layers.GRU(4), layers.Dense(1)])
 
 
+KINDS = toy(), toy(is_class=False), toy(words=True)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [mean_of_all, flat, wide, causal, asks_once, in_a_row])
-def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build):
-    kinds = [toy(), toy(is_class=False), toy(words=True)]
+@pytest.mark.parametrize(
+    ("build", "kinds"),
+    [
+        *[(build, KINDS) for build in (mean_of_all, flat, wide)],
+        *[(build, [kind]) for build, kind in zip((causal, asks_once, in_a_row), KINDS)],
+    ],
+)
+def test_models_that_are_not_in_the_notebook_run_on_all_kinds(build, kinds):
     for fitted in training.fit_everywhere("own", build, kinds, [0, 1], 10, rates=[0.01]):
         assert fitted.rate == 0.01
         assert fitted.forecast("test").shape == (100,) and len(fitted.histories) == 2
