@@ -266,6 +266,9 @@ def kaggle(price):
 
 
 MONTHS = pd.date_range("2000-01-01", periods=24, freq="MS")
+SPRINGS = pd.DatetimeIndex(
+    [f"{year}-02-{day}" for year in (2019, 2020, 2021) for day in (20, 21, 24, 25)]
+)
 ONES, LENGTH = np.array([1, 0, 1, 0]), pd.Timedelta(days=1)
 LABELLED = pd.Series(ONES)
 TOKYO = DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC")
@@ -409,6 +412,9 @@ CASES = [
     ("as_list", "the text [0, 1, 2]", called(lambda: utils.as_list("[0, 1, 2]"), [0, 1, 2]), RIGHT),
     ("split_dates", "dates inside the data", called(lambda: utils.split_dates(pd.bdate_range("2000-01-03", "2020-01-03"), 2012, 2016), [pd.Timestamp("2012-01-01"), pd.Timestamp("2016-01-01")]), RIGHT),
     ("split_dates", "dates after the data end", called(lambda: utils.split_dates(DAYS, "2030-01-01", "2031-01-01"), [DAYS[21], DAYS[25]]), RIGHT),
+    ("split_dates", "reports of three springs, a quarter of a year until an outcome is known", called(lambda: utils.split_dates(SPRINGS, 2012, 2016, pause=100), SPRINGS[[4, 8]]), RIGHT),
+    ("split_dates", "a report every 91 days, 100 until an outcome is known", called(lambda: utils.split_dates(pd.date_range("2019-02-11", periods=10, freq="91D"), 2012, 2016, pause=100), pd.to_datetime(["2020-08-10", "2021-02-08"])), RIGHT),
+    ("split_dates", "reports of one spring", called(lambda: utils.split_dates(DAYS, 2012, 2016, pause=100)), "needs three parts with 100 days between them, given dates from 2020-01-06 to 2020-02-14"),
     ("split_dates", "dates in the wrong order", called(lambda: utils.split_dates(DAYS, 2012, 2010)), "validation_start must be before test_start, given 2012 and 2010"),
     ("split_dates", "three dates", called(lambda: utils.split_dates(DAYS[:3], 2012, 2016)), "a split needs at least 6 different dates, given 3"),
     ("load_sp500", "no volume", sp500(INDEX.drop(columns="volume")), RIGHT),
