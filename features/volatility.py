@@ -241,6 +241,9 @@ class Fold:
     test: pd.DatetimeIndex
 
 
+LEAST_DAYS = {"train": 100, "validation": 1, "test": 1}  # of the first fold
+
+
 def walk_forward_folds(
     dates: pd.DatetimeIndex,
     horizon: int,
@@ -255,7 +258,8 @@ def walk_forward_folds(
     ``horizon`` days are purged at each border. The last ``horizon`` days have a target still to
     come; they are part of the last test.
 
-    Raises ValueError for unsorted dates, or where a part of the first fold would be empty.
+    Raises ValueError for unsorted dates, or where a part of the first fold would have fewer days
+    than ``LEAST_DAYS``.
     """
     if not (dates.is_monotonic_increasing and dates.is_unique):
         raise ValueError("the dates must be sorted from old to new, without duplicates")
@@ -275,12 +279,14 @@ def walk_forward_folds(
             )
         )
         start = end
-    for name in ("train", "validation", "test"):
-        if not folds or not len(getattr(folds[0], name)):
+    for name, least in LEAST_DAYS.items():
+        found = len(getattr(folds[0], name)) if folds else 0
+        if found < least:
             raise ValueError(
-                f"the first fold has no days in {name}: the test starts {begin:%Y-%m-%d}, "
-                f"the days run from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}; needs days more "
-                f"than {validation_years} years before the test"
+                f"the first fold has {found or 'no'} days in {name}, needs {least}: the test "
+                f"starts {begin:%Y-%m-%d}, the days run from {dates[0]:%Y-%m-%d} to "
+                f"{dates[-1]:%Y-%m-%d}; needs days more than {validation_years} year(s) before "
+                "the test"
             )
     return folds
 

@@ -956,8 +956,8 @@ What you put into `local/` is used rightly, or refused in one sentence. This pag
 ## The smallest files
 
 Notebook 01, `sp500_daily.csv`: one row a day, oldest first; the last row is taken for the running day and left out.
-Three years run, with validation and refits a year long. Two are refused: “the first fold has no days in train … needs days
-more than 1 years before the test”.
+Three years run, with validation and refits a year long. Two are refused: “the first fold has 26 days in train, needs 100
+… needs days more than 1 year(s) before the test”.
 Without high and low (date and close alone), the squared return stands for the range.
 
 | date | open | high | low | close | volume |

@@ -42,7 +42,7 @@ def test_no_target_of_one_part_reaches_the_next(horizon, start):
 def test_folds_refuse_what_cannot_be_split():
     with pytest.raises(ValueError, match="sorted"):
         vol.walk_forward_folds(DAYS[::-1], 1, "2007-01-01")
-    with pytest.raises(ValueError, match="no days in train"):
+    with pytest.raises(ValueError, match="no days in train, needs 100"):
         vol.walk_forward_folds(DAYS, 1, "2001-06-01")
     with pytest.raises(ValueError, match="the first fold has no days"):
         vol.walk_forward_folds(DAYS, 1, "2031-06-01")
