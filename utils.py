@@ -341,9 +341,9 @@ def split_dates(
 
     They fit if the share ``least`` of ``dates`` (samples,) lies before validation and something
     after the test's start. Else the dates after ``shares`` of the samples are used, and the reason
-    is printed. If a part would then be shorter than ``pause`` days, the time until a target is
-    known, dates near them are used that leave out few samples: annual reports, all filed in spring,
-    are split between two springs.
+    is printed. With ``pause``, the days until a target is known, they are dates near these that
+    leave out few samples between the parts: annual reports, all filed in spring, are split between
+    two springs.
 
     Raises ValueError where the parameters are no dates or not in order, or the data have too few
     different dates, or none with a ``pause`` between the parts.
@@ -370,14 +370,13 @@ def split_dates(
 
 
 def _dates_by_shares(days, shares, pause):
-    """The days after ``shares`` of the sorted ``days``; where a part would be shorter than
-    ``pause``, days near them that leave out as few samples as can be.
+    """The days after ``shares`` of the sorted ``days``; with a ``pause``, days near them that leave
+    out few samples between the parts.
     """
     wanted = [int(share * len(days)) for share in shares]
-    found, pause = days[wanted], pd.Timedelta(days=pause)
-    if (np.diff([*found, days[-1]]) >= pause).all():
-        return found
-    starts = days.unique()
+    if not pause:
+        return days[wanted]
+    starts, pause = days.unique(), pd.Timedelta(days=pause)
     before = days.searchsorted(starts)
     known = days.searchsorted(starts - pause, side="right")  # samples whose target is known
     cost = [2 * (before - known) + abs(before - place) for place in wanted]

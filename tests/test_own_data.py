@@ -269,6 +269,9 @@ MONTHS = pd.date_range("2000-01-01", periods=24, freq="MS")
 SPRINGS = pd.DatetimeIndex(
     [f"{year}-02-{day}" for year in (2019, 2020, 2021) for day in (20, 21, 24, 25)]
 )
+SEVEN_SPRINGS = pd.DatetimeIndex(
+    [f"{year}-02-{day}" for year in range(2015, 2022) for day in range(11, 17)]
+)
 ONES, LENGTH = np.array([1, 0, 1, 0]), pd.Timedelta(days=1)
 LABELLED = pd.Series(ONES)
 TOKYO = DAYS.tz_localize("Asia/Tokyo").tz_convert("UTC")
