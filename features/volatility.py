@@ -200,19 +200,27 @@ def start_inside(dates: pd.DatetimeIndex, start: object) -> pd.Timestamp:
     return wanted if fits else found
 
 
+LEAST_DAYS = {"train": 100, "validation": 1, "test": 1}  # of the first fold
+
+
 def years_inside(
-    dates: pd.DatetimeIndex, start: pd.Timestamp, years: int, validation_years: int
+    dates: pd.DatetimeIndex,
+    start: pd.Timestamp,
+    years: int,
+    validation_years: int,
+    lost: int = 44,
 ) -> tuple[int, int]:
     """(``years``, ``validation_years``) as given; fewer, and printed, where the dates are too few.
 
-    There are two folds of ``years`` from ``start`` on, and 120 days to train on before the
-    validation years, or each becomes smaller, down to one.
+    There are two folds of ``years`` from ``start`` on, and before the validation years the days to
+    train on that ``LEAST_DAYS`` asks for, ``lost`` days for windows and horizon beside them, or
+    each number becomes smaller, down to one.
     """
-    given = years, validation_years
+    given, needed = (years, validation_years), LEAST_DAYS["train"] + lost
     while years > 1 and start + pd.DateOffset(years=years) > dates[-1]:
         years -= 1
     while validation_years > 1:
-        if (dates < start - pd.DateOffset(years=validation_years)).sum() >= 120:
+        if (dates < start - pd.DateOffset(years=validation_years)).sum() >= needed:
             break
         validation_years -= 1
     if (years, validation_years) != given:
@@ -239,9 +247,6 @@ class Fold:
     validation: pd.DatetimeIndex
     fit: pd.DatetimeIndex
     test: pd.DatetimeIndex
-
-
-LEAST_DAYS = {"train": 100, "validation": 1, "test": 1}  # of the first fold
 
 
 def walk_forward_folds(

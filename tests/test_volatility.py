@@ -56,6 +56,8 @@ def test_years_inside(capsys):
     assert "not 2 and 2: the days run from 2022-01-03 to 2024-12-31" in capsys.readouterr().out
     longer = pd.bdate_range("2020-01-01", "2024-12-31")
     assert vol.years_inside(longer, pd.Timestamp("2023-01-02"), 3, 3) == (1, 2)
+    between = longer[longer >= "2020-07-14"]  # two years before, too few are left to train on
+    assert vol.years_inside(between, pd.Timestamp("2023-01-02"), 2, 2) == (1, 1)
 
 
 def test_start_inside(capsys):
