@@ -3,7 +3,6 @@ this machine fail. What depends on the order of imports or on the clock is settl
 """
 
 import importlib.util
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+
+from tools.order import seconds
 
 # TensorFlow brings symbols of another TLS library: loaded first, it takes from curl the browser
 # that yfinance speaks as ("Impersonating chrome150 is not supported"). No download loads both, but
@@ -27,15 +28,6 @@ OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")])
 )
-
-
-RESULTS = Path(__file__).resolve().parent / "results" / "bundled"
-
-
-def seconds(path: Path) -> float:
-    """What a notebook took when its outputs were made; 0 for files of tests."""
-    told = RESULTS / f"{path.stem}.json"
-    return json.loads(told.read_text(encoding="utf-8"))["seconds"] if told.exists() else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

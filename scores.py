@@ -11,7 +11,6 @@ import psutil
 import statsmodels.api as sm
 from arch.bootstrap import MCS, StationaryBootstrap
 from scipy import stats
-from scipy.stats import rankdata
 
 from data.files import whole_file
 from data.source import ROOT
@@ -38,15 +37,9 @@ def r2(actual: np.ndarray, predicted: np.ndarray) -> float:
 def auc(actual: np.ndarray, score: np.ndarray) -> float:
     """Area under the ROC curve of labels 0 and 1 and any score, both (samples,).
 
-    By ranks (Mann and Whitney 1947), because a bootstrap calls it a thousand times.
+    By ranks (Mann and Whitney 1947); NaN for labels of one class.
     """
-    actual, score = _of_one_shape(check_labels(actual, score), score)
-    positive = actual > 0.5
-    positives = np.sum(positive)
-    if positives in (0, len(positive)):
-        return np.nan  # not defined: a bootstrap sample may hold one class only
-    mean_rank = rankdata(score)[positive].mean()
-    return (mean_rank - (positives + 1) / 2) / np.sum(~positive)
+    return auc_of_times(actual, score)(np.ones(len(actual), dtype=int))
 
 
 def auc_of_times(actual: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], float]:
@@ -64,8 +57,8 @@ def auc_of_times(actual: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray]
         up_to = np.cumsum(times)[ends]
         mean_rank = (np.append(0, up_to[:-1]) + up_to + 1) / 2  # of the scores that are alike
         positives = times @ positive
-        if positives in (0, up_to[-1]):
-            return np.nan
+        if positives in (0, times.sum()):
+            return np.nan  # not defined: a bootstrap sample may hold one class only
         of_positive = (times * mean_rank[place])[positive].sum() / positives
         return (of_positive - (positives + 1) / 2) / (up_to[-1] - positives)
 
@@ -264,17 +257,18 @@ def bootstrap_draws(
         rows = order[np.repeat(first[groups], counts[groups]) + within]
         return statistic(*(array[rows] for array in arrays))
 
-    def reweighted(groups):
-        times = np.bincount(groups.astype(int), minlength=len(first))
-        return of_times(times[group_of])
-
+    draw = resampled
     if statistic is auc:  # sorted once, not in every draw
         of_times, group_of = auc_of_times(*arrays), np.empty(len(order), dtype=int)
         group_of[order] = np.repeat(np.arange(len(first)), counts)
+
+        def draw(groups):
+            times = np.bincount(groups.astype(int), minlength=len(first))
+            return of_times(times[group_of])
+
     bootstrap = StationaryBootstrap(
         block or len(first) ** (1 / 3), np.arange(len(first)), seed=seed
     )
-    draw = reweighted if statistic is auc else resampled
     return np.asarray(bootstrap.apply(draw, repetitions)).ravel()
 
 

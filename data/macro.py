@@ -69,12 +69,12 @@ def load_macro(panel: bool = False) -> pd.DataFrame:
     ``attrs["source"]["titles"]``.
 
     A month is written as its first day, as its last, or as 2000-01. A missing value is an empty
-    field or ".". The table runs from the first to the last month in
-    which both series have one, and begins in 1978 at the earliest.
+    field or ".". The table runs from the first to the last month in which both series have one, and
+    begins in 1978 at the earliest.
 
     Raises DataError where a file is a web page, empty, lacks its columns, holds text among the
-    numbers, dates that are unsorted, repeated or within a month, a production index that
-    is not positive, or a month without a value between the first and the last.
+    numbers, dates that are unsorted, repeated or within a month, a production index that is not
+    positive, or a month without a value between the first and the last.
     """
     if panel:
         return _load_panel()

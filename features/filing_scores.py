@@ -381,9 +381,9 @@ def forecast_held_out(
 
     ``words`` is a matrix (samples, words), ``train`` the slice of the training samples. The
     companies are divided into ``folds`` at random, those of each ``sector``, (samples,), as evenly
-    as can be; a model is fitted on the training samples of the others. Where training
-    has fewer companies than folds, they are left out one by one. Raises ValueError for fewer than
-    two folds, or fewer than two companies in training.
+    as can be; a model is fitted on the training samples of the others. Where training has fewer
+    companies than folds, they are left out one by one. Raises ValueError for fewer than two folds,
+    or fewer than two companies in training.
     """
     code, names = pd.factorize(np.asarray(company), sort=True)
     trained = np.unique(code[train])

@@ -57,9 +57,9 @@ def tokenize(text: str) -> list[str]:
     n't it ?
 
     HTML entities become characters; tags and comments of HTML, and punctuation other than ! and ?,
-    are dropped; an accent that is a character of its own joins its letter (NFC), and
-    the vowel signs of scripts such as Devanagari stay in their words. Each word is kept in memory
-    once, however many texts have it. Raises TypeError for anything but a string.
+    are dropped; an accent that is a character of its own joins its letter (NFC), and the vowel
+    signs of scripts such as Devanagari stay in their words. Each word is kept in memory once,
+    however many texts have it. Raises TypeError for anything but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"needs a string, given {type(text).__name__}")
