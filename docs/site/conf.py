@@ -25,6 +25,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
     "show_navbar_depth": 1,
+    "navbar_persistent": [],  # search stands in the sidebar
 }
 # Set by tools/site.py from [project.urls], where whoever publishes has filled it in.
 if os.environ.get("SITE_REPOSITORY"):
