@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +21,8 @@ SECONDS = 30
 def texts_with_links() -> dict[str, str]:
     """Text of every page and of the words of every notebook, by file name."""
     texts = {}
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("results/*.md")]:
+    pages = (ROOT.glob(pattern) for pattern in ("*.md", "data/*.md", "docs/*.md", "results/*.md"))
+    for path in chain.from_iterable(pages):
         texts[str(path.relative_to(ROOT))] = path.read_text(encoding="utf-8")
     for path in sorted(ROOT.glob("notebooks/*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
