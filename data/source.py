@@ -70,6 +70,17 @@ def local_file(*names: str) -> Path | None:
     return None
 
 
+def rerun(notebook: str) -> str:
+    """The command that runs a notebook, for each place where readers are: ``notebook`` is the name
+    of its file without ending.
+    """
+    number = notebook[:2]
+    return (
+        f"make notebooks NB={number} (without make: python -m tools.notebooks run {number}; "
+        f"in Colab and Kaggle, in a cell: %run notebooks/{notebook}.ipynb)"
+    )
+
+
 def check_in_use(
     source: Mapping[str, object],
     files: Iterable[str],

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from data.catalog import DATASETS
 from data.checks import as_date, whole_number
 from data.files import whole_file
-from data.source import ROOT, DataError, Source, check_in_use
+from data.source import ROOT, DataError, Source, check_in_use, rerun
 from features.panel import (
     check_prices,
     delayed_returns,
@@ -31,6 +31,7 @@ from features.panel import (
 from utils import Windows, without_gap
 
 FOLDER = ROOT / "build" / "dataset"
+COMMAND = rerun("02_build_dataset")  # makes the files anew
 FEATURES = "return", "rank", "path"
 BLOCK = 500  # stocks whose daily prices are worked on at a time
 
@@ -447,10 +448,9 @@ def _read(name, kind, without=None):
     other prices; the columns that the record lists under ``without`` are left out.
     """
     path = FOLDER / f"{name}.parquet"
-    command = "make notebooks NB=02"
     if not path.is_file():
         raise DataError(
-            f"{path.relative_to(ROOT)} is not there: notebook 02 writes it, run: {command}"
+            f"{path.relative_to(ROOT)} is not there: notebook 02 writes it, run: {COMMAND}"
         )
     try:
         schema = pq.read_schema(path)
@@ -460,7 +460,7 @@ def _read(name, kind, without=None):
         table = pq.read_table(path, columns=[c for c in schema.names if c not in left_out])
     except (pa.ArrowInvalid, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
-            f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {command}"
+            f"{path.relative_to(ROOT)} is damaged ({error}); make it anew: {COMMAND}"
         ) from error
-    check_in_use(source, DATASETS["prices"].files, path.relative_to(ROOT), command)
+    check_in_use(source, DATASETS["prices"].files, path.relative_to(ROOT), COMMAND)
     return table, record

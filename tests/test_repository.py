@@ -14,6 +14,8 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 
+from features import dataset
+from features.filings import sequences
 from tools import hosted, lab, links, notebooks, site
 from tools.first_cell import TAGS, first_cell, put_first_cell, repository
 from tools.group import project
@@ -95,14 +97,20 @@ def test_first_cell_does_nothing_at_home(monkeypatch):
 
 @pytest.mark.parametrize("sign", ["COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"])
 def test_first_cell_fetches_the_repository_where_it_is_hosted(sign, tmp_path, monkeypatch):
-    """``git clone`` of a small repository of this machine stands for the network."""
+    """``git clone`` of a small repository of this machine stands for the network. The cell runs
+    three times, as readers run cells, and the first installation fails.
+    """
     origin = tmp_path / "origin"
     for name in ("notebooks/a.ipynb", "tools/hosted.py", "utils.py"):
         (origin / name).parent.mkdir(parents=True, exist_ok=True)
         (origin / name).write_text("", encoding="utf-8")
-    (origin / "tools" / "hosted.py").write_text(
-        "open('installed', 'w', encoding='utf-8').close()", encoding="utf-8"
-    )
+    installer = """
+with open("tries", "a+", encoding="utf-8") as file:
+    file.write("x")
+    file.seek(0)
+    raise SystemExit(file.read() == "x")
+"""
+    (origin / "tools" / "hosted.py").write_text(installer, encoding="utf-8")
     git = ["git", "-C", str(origin), "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
         subprocess.run([*git, *command], check=True)
@@ -112,12 +120,15 @@ def test_first_cell_fetches_the_repository_where_it_is_hosted(sign, tmp_path, mo
     monkeypatch.setenv(sign, "1")
     monkeypatch.delenv("PYTHONPATH")  # of these tests
     # a kernel, as there: where it is comes on its path before what is installed
-    sources = [first_cell(origin.as_uri()), "import utils", "print(utils.__file__)"]
+    sources = [*[first_cell(origin.as_uri())] * 3, "import utils", "print(utils.__file__)"]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, resources={"metadata": {"path": str(home)}}).execute()
-    assert (home / "installed").exists()
-    found = Path(notebook.cells[-1].outputs[0]["text"].strip())
+    there = {"metadata": {"path": str(home)}}
+    NotebookClient(notebook, resources=there, allow_errors=True).execute()
+    assert [output.output_type for output in cells[0].outputs] == ["error"]
+    assert not cells[1].outputs and not cells[2].outputs
+    assert (home / "rnn-for-trading" / "tries").read_text(encoding="utf-8") == "xxx"
+    found = Path(cells[-1].outputs[0]["text"].strip())
     assert found == home / "rnn-for-trading" / "utils.py"
 
 
@@ -133,6 +144,10 @@ def test_writing_the_first_cell_changes_only_what_lacks_it(tmp_path):
     before = path.read_bytes()
     put_first_cell(path)
     assert path.read_bytes() == before
+    notebook.cells[1].source = first_cell("https://example.org/another")
+    nbformat.write(notebook, path)
+    put_first_cell(path)
+    assert path.read_bytes() == before
 
 
 def test_every_notebook_begins_with_the_first_cell():
@@ -142,6 +157,16 @@ def test_every_notebook_begins_with_the_first_cell():
         assert first.source == first_cell(repository()), path.name
         assert first.metadata["tags"] == TAGS, path.name
     assert max(map(len, first.source.splitlines())) <= 88
+
+
+@pytest.mark.parametrize("command", [dataset.COMMAND, sequences.COMMAND], ids=["02", "08"])
+def test_the_commands_for_what_is_missing_name_a_notebook(command):
+    """03, 04 and 09 read what another notebook writes, which nobody has run in a new Colab."""
+    (named,) = re.findall(r"%run (\S+\.ipynb)", command)
+    assert (ROOT / named).exists()
+    assert set(re.findall(r"(?:NB=|tools.notebooks run |notebooks/)(\d\d)", command)) == {
+        Path(named).name[:2]
+    }
 
 
 def test_hosted_installs_only_what_is_missing():

@@ -22,12 +22,13 @@ import subprocess
 import sys
 
 if "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
-    if not os.path.exists("rnn-for-trading"):
-        repository = "{address}"
-        clone = ["git", "clone", "--quiet", "--depth", "1", repository]
-        subprocess.run([*clone, "rnn-for-trading"], check=True)
-        subprocess.run([sys.executable, "rnn-for-trading/tools/hosted.py"], check=True)
-    os.chdir("rnn-for-trading")  # a kernel imports from where it is
+    if not os.path.exists("tools/hosted.py"):  # else this cell has run before
+        if not os.path.exists("rnn-for-trading"):
+            repository = "{address}"
+            clone = ["git", "clone", "--quiet", "--depth", "1", repository]
+            subprocess.run([*clone, "rnn-for-trading"], check=True)
+        os.chdir("rnn-for-trading")  # a kernel imports from where it is
+    subprocess.run([sys.executable, "tools/hosted.py"], check=True)
 """
 
 
@@ -43,16 +44,18 @@ def first_cell(address: str) -> str:
 
 def put_first_cell(path: Path) -> None:
     """Put the cell in front of all other code of the notebook at ``path``, once; a notebook that
-    has it stays as it is.
+    has it stays as it is. One with another address counts as run: at home neither does anything.
     """
     notebook = nbformat.read(path, 4)
     if any(cell.source == first_cell(repository()) for cell in notebook.cells):
         return
+    earlier = [cell for cell in notebook.cells if cell.get("id") == ID]
     cells = [cell for cell in notebook.cells if cell.get("id") != ID]
     code = [cell.cell_type == "code" for cell in cells].index(True)
     # above the heading of the set-up, below the introduction
     place = code - 1 if cells[code - 1].source.startswith("## Setup") else code
     cell = nbformat.v4.new_code_cell(first_cell(repository()), id=ID, metadata={"tags": TAGS})
+    cell.execution_count = earlier[0].execution_count if earlier else None
     notebook.cells = [*cells[:place], cell, *cells[place:]]
     nbformat.write(notebook, path)
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from data.catalog import DATASETS
 from data.checks import as_date
 from data.files import whole_file
-from data.source import ROOT, DataError, Source, check_in_use
+from data.source import ROOT, DataError, Source, check_in_use, rerun
 from features.filings.common import (
     FOLDER,
     UNSEEN,
@@ -28,7 +28,7 @@ from features.filings.common import (
 from features.filings.phrases import join, parts_of_phrases
 from features.words import UNKNOWN
 
-COMMAND = "make notebooks NB=08"  # makes the sequences anew
+COMMAND = rerun("08_sec_preprocessing")  # makes the sequences anew
 
 
 def encode(
