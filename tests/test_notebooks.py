@@ -142,6 +142,9 @@ def test_outputs_are_kept_and_tidy(path):
             assert "/site-packages/" not in json.dumps(output) and str(ROOT) not in json.dumps(
                 output
             )
+            seen = output.get("data", {})
+            bare = set(seen) == {"text/plain"} and " at 0x" in seen["text/plain"]
+            assert not bare, f"an object nobody can read is shown below\n{cell.source}"
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
 
 
