@@ -8,7 +8,6 @@ text, say what ours are for.
 """
 
 import heapq
-import os
 import resource
 import subprocess
 import sys

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, npmi_scorer
 
 from data.checks import as_date
 from data.files import whole_file
@@ -23,7 +22,8 @@ from features.filings.common import (
     tokens_of,
 )
 
-CONNECTORS = sorted(ENGLISH_CONNECTOR_WORDS)  # "of", "and": may stand inside a phrase only
+# gensim's: may stand inside a phrase only
+CONNECTORS = "a an and at by for from in of on or the to with without".split()
 MOST_BETWEEN = 4  # connector words between two others; beyond, they are no phrase
 BASE = 16  # of the number that a run of connector words is written as, the first one last
 SIEVE = 2**20  # remainders of keys, by which most are known to be no phrase
@@ -218,6 +218,8 @@ def _add_up(parts):
 
 def _phrases(counted, tokens, settings):
     """The pairs that pass, as a DataFrame, by count."""
+    from gensim.models.phrases import npmi_scorer  # here only: its import takes workers seconds
+
     keys, counts, size, total = counted
     keep = counts >= settings.min_count
     keys, counts = keys[keep], counts[keep]
