@@ -225,6 +225,10 @@ def _phrases(counted, tokens, settings):
     keys, counts = keys[keep], counts[keep]
     rest, second = np.divmod(keys, len(tokens))
     between, first = np.divmod(rest, len(tokens))
+    # most pairs are far below the threshold: gensim scores those that are not
+    npmi = np.log(counts / size[first] / size[second] * total) / -np.log(counts / total)
+    near = npmi > settings.threshold - 1e-6
+    first, second, between, counts = (each[near] for each in (first, second, between, counts))
     options = {"len_vocab": 0, "min_count": settings.min_count, "corpus_word_count": total}
     rows = []
     for a, b, run, count in zip(first, second, between, counts):
