@@ -19,11 +19,16 @@ from tqdm import tqdm
 
 from data.files import whole_file
 from data.source import ROOT, sha256
+from features.filings.cleaning import END
 
 FOLDER = ROOT / "build" / "filings"
 COLUMNS = ["ticker", "cik", "form", "date_filed", "item"]
 PAUSE = 100  # days from a filing until its targets are known: a quarter of trading days
-END, NUMBER, UNSEEN = "\n", "[number]", -1
+NUMBER = "[number]"
+UNSEEN, STOP = -1, -2  # a word that is not in a list of words; the end of a sentence
+# of a worker: Dask has it give back all memory that it frees, and arrays of a part then cost a
+# fifth of the time in new pages; it keeps this much for the next
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**28, "MALLOC_MMAP_THRESHOLD_": 2**25}
 RULES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "words.py"]
 CODE = "".join(
     sha256(path) for path in RULES
@@ -85,18 +90,38 @@ class Model:
         return hash_of([self.words, *phrases, *self.vocabulary["token"]])
 
 
-def gather(values: np.ndarray, sizes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Runs of ``values`` one after the other: run k has ``sizes[k]`` of them, and the numbers of
-    the runs wanted are ``chosen``. Arrays of one dimension.
+def gather(values: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Runs of ``values`` one after the other: run k begins at ``first[k]`` and has ``sizes[k]`` of
+    them. Arrays of one dimension.
     """
-    begins, wanted = np.cumsum(sizes) - sizes, sizes[chosen]
-    shift = begins[chosen] - (np.cumsum(wanted) - wanted)
-    return values[np.repeat(shift, wanted) + np.arange(wanted.sum())]
+    shift = first - (np.cumsum(sizes) - sizes)
+    return values[np.repeat(shift, sizes) + np.arange(sizes.sum())]
 
 
 def words_of_part(path: str | Path) -> list[str]:
     """The words that the tokens of a part stand for, by position."""
-    return [END, *pq.read_schema(path).metadata[b"words"].decode().split("\n")]
+    return _words(pq.read_schema(path))
+
+
+def _words(schema):
+    return [END, *schema.metadata[b"words"].decode().split("\n")]
+
+
+def tokens_of(
+    table: pa.Table, end: np.datetime64 | None = None
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The table of a part as (words, tokens, words of each sentence): all filings, or those before
+    ``end``.
+    """
+    early = np.ones(len(table), bool) if end is None else table["date_filed"].to_numpy() < end
+    arrays = []
+    for name in ("tokens", "lengths"):
+        column = table[name].combine_chunks()
+        values = column.flatten().to_numpy()
+        if not early.all():
+            values = values[np.repeat(early, column.value_lengths().to_numpy())]
+        arrays.append(values)
+    return _words(table.schema), *arrays
 
 
 def known(index: dict[str, int], part_words: Iterable[str]) -> np.ndarray:
@@ -117,7 +142,10 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Cli
         "dashboard_address": "127.0.0.1:0",
         "silence_logs": logging.CRITICAL,  # a late heartbeat is no error of ours
     }
-    return Client(n_workers=workers or os.cpu_count(), **options)  # closes its cluster with itself
+    started_with = "distributed.nanny.pre-spawn-environ"
+    with dask.config.set({started_with: {**dask.config.get(started_with), **KEEP_MEMORY}}):
+        # the client closes its cluster with itself
+        return Client(n_workers=workers or os.cpu_count(), **options)
 
 
 def stream(

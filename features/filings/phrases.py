@@ -7,25 +7,26 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
-from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, npmi_scorer
 
 from data.checks import as_date
 from data.files import whole_file
 from features.filings.common import (
     NUMBER,
+    STOP,
     UNSEEN,
     Model,
     hash_of,
     known,
     stream,
-    words_of_part,
+    tokens_of,
 )
 
-CONNECTORS = sorted(ENGLISH_CONNECTOR_WORDS)  # "of", "and": may stand inside a phrase only
+# gensim's: may stand inside a phrase only
+CONNECTORS = "a an and at by for from in of on or the to with without".split()
 MOST_BETWEEN = 4  # connector words between two others; beyond, they are no phrase
 BASE = 16  # of the number that a run of connector words is written as, the first one last
+SIEVE = 2**20  # remainders of keys, by which most are known to be no phrase
 MOST_PAIRS = 20_000_000  # word pairs counted at once; beyond, the rarest are forgotten
 
 
@@ -89,16 +90,8 @@ def fit(
 
 
 def _training(name, folder, end):
-    """Words and tokens of the filings of a part before ``end``: (words, tokens, sentence of each
-    token).
-    """
     table = pq.read_table(folder / name, columns=["date_filed", "tokens", "lengths"])
-    table = table.filter(pa.array(table["date_filed"].to_numpy() < end))
-    tokens, lengths = (
-        table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths")
-    )
-    sentence = np.repeat(np.arange(len(lengths), dtype="int32"), lengths)
-    return words_of_part(folder / name), tokens, sentence
+    return tokens_of(table, end)
 
 
 def _count_words(name, folder, end):
@@ -111,80 +104,89 @@ def _count_pairs(name, index, joined, folder, end):
     """Keys and counts of pairs of tokens, the counts of the tokens, and how many there are in
     all.
     """
-    part_words, tokens, sentence = _training(name, folder, end)
-    tokens, sentence, size = join(known(index, part_words)[tokens], sentence, index, joined)
-    plain = np.ones(size + 1, dtype=bool)
-    plain[[index.get(NUMBER, UNSEEN), UNSEEN]] = False  # are in no phrase
-    *_, keys = _pairs(tokens, sentence, index, plain, plain)
+    tokens, size = join(*_training(name, folder, end), index, joined)
+    plain = np.ones(size + 2, dtype=bool)
+    plain[[index.get(NUMBER, UNSEEN), UNSEEN, STOP]] = False  # are in no phrase
+    *_, keys = _pairs(tokens, index, plain, plain)
     keys, counts = np.unique(keys, return_counts=True)
-    return keys, counts, np.bincount(tokens[tokens >= 0], minlength=size), len(tokens)
+    in_all = np.count_nonzero(tokens != STOP)
+    return keys, counts.astype("int32"), np.bincount(tokens[tokens >= 0], minlength=size), in_all
 
 
-def _pairs(tokens, sentence, index, opens, closes):
+def _pairs(tokens, index, opens, closes):
     """What could be a phrase: arrays of its number among the pairs of a part, of the positions of
     its first and last token, and of its key, by which it is told from other pairs. ``opens`` and
     ``closes`` say of each token whether it may be first and last.
     """
-    size = len(opens) - 1  # UNSEEN points at the last
+    size = len(opens) - 2  # UNSEEN and STOP point at the last two
     connector = np.zeros(len(opens), dtype="int8")
     for number, word in enumerate(CONNECTORS, start=1):
         if word in index:
             connector[index[word]] = number
     places = np.flatnonzero(connector[tokens] == 0)
-    gap, of_place, inside = np.diff(places) - 1, tokens[places], sentence[places]
-    usable = opens[of_place[:-1]] & closes[of_place[1:]]
-    usable &= (inside[:-1] == inside[1:]) & (gap <= MOST_BETWEEN)
-    number = np.flatnonzero(usable)
-    first, last, gap = places[number], places[number + 1], gap[number]
-    between, wide = np.zeros(len(number), dtype="int64"), np.flatnonzero(gap)
+    of_place = tokens[places]
+    number = np.flatnonzero(opens[of_place[:-1]] & closes[of_place[1:]])
+    first, last = places[number], places[number + 1]
+    near = last - first <= MOST_BETWEEN + 1
+    if not near.all():
+        number, first, last = number[near], first[near], last[near]
+    keys = tokens[first].astype("int64") * size + tokens[last]
+    wide = np.flatnonzero(last - first > 1)
     for step in range(MOST_BETWEEN):
-        wide = wide[gap[wide] > step]
+        wide = wide[last[wide] - first[wide] > step + 1]
         word = connector[tokens[first[wide] + 1 + step]].astype("int64")
-        between[wide] += BASE**step * word
-    return number, first, last, _keys(between, tokens[first], tokens[last], size)
-
-
-def _keys(between, first, second, size):
-    return (between * size + first) * size + second  # fits 64 bits up to ten million tokens
+        keys[wide] += BASE**step * word * size**2
+    return number, first, last, keys
 
 
 def _count_tokens(name, index, joined, folder, end):
-    part_words, tokens, sentence = _training(name, folder, end)
-    tokens, _, size = join(known(index, part_words)[tokens], sentence, index, joined)
+    tokens, size = join(*_training(name, folder, end), index, joined)
     return np.bincount(tokens[tokens >= 0], minlength=size)
 
 
 def join(
-    tokens: np.ndarray, sentence: np.ndarray, index: dict[str, int], joined: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Join pairs, from left to right, as gensim does; ``joined`` holds arrays (phrases, 3) of
-    between, first, second, one a round.
+    part_words: list[str],
+    tokens: np.ndarray,
+    lengths: np.ndarray,
+    index: dict[str, int],
+    joined: list[np.ndarray],
+) -> tuple[np.ndarray, int]:
+    """The tokens of a part (``tokens_of``) by their place in ``index``, and pairs of them joined,
+    from left to right, as gensim does; ``joined`` holds arrays (phrases, 3) of between, first,
+    second, one a round.
 
-    Returns (tokens, sentence, size): the first phrase of a round gets the first free id.
+    Returns (tokens, size): STOP stands behind each sentence, and the first phrase of a round gets
+    the first free id.
     """
+    tokens = np.insert(known(index, part_words)[tokens], np.cumsum(lengths), STOP)
     size = len(index)
     for phrases in joined:
-        opens, closes = np.zeros((2, size + 1), dtype=bool)
-        opens[phrases[:, 1]], closes[phrases[:, 2]] = True, True
-        number, first, last, found = _pairs(tokens, sentence, index, opens, closes)
-        keys = _keys(*phrases.T, size)
+        between, one, other = phrases.T
+        opens, closes = np.zeros((2, size + 2), dtype=bool)
+        opens[one], closes[other] = True, True
+        number, first, last, found = _pairs(tokens, index, opens, closes)
+        keys = (between * size + one) * size + other  # fits 64 bits up to ten million tokens
         order = np.argsort(keys)
-        if len(keys) and len(found):
+        likely = np.zeros(SIEVE, dtype=bool)  # leaves out most pairs before they are searched for
+        likely[keys % SIEVE] = True
+        sieved = np.flatnonzero(likely[found % SIEVE])
+        if len(sieved):
+            found = found[sieved]
             place = np.searchsorted(keys[order], found).clip(max=len(keys) - 1)
             hit = keys[order][place] == found
-            number, first, last, place = number[hit], first[hit], last[hit], place[hit]
+            place, sieved = place[hit], sieved[hit]
+            number, first, last = number[sieved], first[sieved], last[sieved]
             run = np.flatnonzero(np.diff(number, prepend=-2) > 1)  # the first of adjacent hits
             within = number - np.repeat(number[run], np.diff(np.r_[run, len(number)]))
             even = within % 2 == 0  # a token is part of one phrase only
-            tokens = tokens.copy()
-            tokens[first[even]] = size + order[place[even]]
-            change = np.zeros(len(tokens) + 1, dtype=int)
-            change[first[even] + 1] += 1
-            change[last[even] + 1] -= 1
-            keep = change.cumsum()[:-1] == 0
-            tokens, sentence = tokens[keep], sentence[keep]
+            first, last = first[even], last[even]
+            tokens[first] = size + order[place[even]]
+            keep = np.ones(len(tokens), dtype=bool)
+            for step in range(1, MOST_BETWEEN + 2):
+                keep[first[first + step <= last] + step] = False
+            tokens = tokens[keep]
         size += len(keys)
-    return tokens, sentence, size
+    return tokens, size
 
 
 def _total(results):
@@ -216,11 +218,17 @@ def _add_up(parts):
 
 def _phrases(counted, tokens, settings):
     """The pairs that pass, as a DataFrame, by count."""
+    from gensim.models.phrases import npmi_scorer  # here only: its import takes workers seconds
+
     keys, counts, size, total = counted
     keep = counts >= settings.min_count
     keys, counts = keys[keep], counts[keep]
     rest, second = np.divmod(keys, len(tokens))
     between, first = np.divmod(rest, len(tokens))
+    # most pairs are far below the threshold: gensim scores those that are not
+    npmi = np.log(counts / size[first] / size[second] * total) / -np.log(counts / total)
+    near = npmi > settings.threshold - 1e-6
+    first, second, between, counts = (each[near] for each in (first, second, between, counts))
     options = {"len_vocab": 0, "min_count": settings.min_count, "corpus_word_count": total}
     rows = []
     for a, b, run, count in zip(first, second, between, counts):

@@ -16,13 +16,13 @@ from data.files import whole_file
 from data.source import ROOT, DataError, Source, check_in_use, rerun
 from features.filings.common import (
     FOLDER,
+    STOP,
     UNSEEN,
     gather,
     hash_of,
-    known,
     lists,
     stream,
-    words_of_part,
+    tokens_of,
     write,
 )
 from features.filings.phrases import join, parts_of_phrases
@@ -80,7 +80,7 @@ def _known_or_unknown(tokens, vocabulary):
 
 def _runs(parts, words, ids):
     """What each token is read as, as (values, sizes): itself, but a phrase that is not in the
-    vocabulary as its parts, whose ids may be known. UNSEEN stands at the end.
+    vocabulary as its parts, whose ids may be known. STOP and UNSEEN stand at the end.
     """
     runs = [[word] for word in range(words)]
     for number, of_phrase in enumerate(parts, start=words):
@@ -88,7 +88,7 @@ def _runs(parts, words, ids):
             runs.append([token for part in of_phrase for token in runs[part]])
         else:
             runs.append([number])
-    runs.append([UNSEEN])
+    runs += [[STOP], [UNSEEN]]
     return np.concatenate(runs).astype("int32"), np.array([len(run) for run in runs])
 
 
@@ -97,18 +97,16 @@ def _encode_part(name, index, joined, ids, runs, corpus, folder, name_of_model):
     if path.exists():
         return path.name, False
     table = pq.read_table(corpus / name)
-    part_words = words_of_part(corpus / name)
-    tokens, lengths = (
-        table[column].combine_chunks().flatten().to_numpy() for column in ("tokens", "lengths")
-    )
-    sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
-    sentence = np.repeat(np.arange(len(lengths)), lengths)
-    tokens, sentence, _ = join(known(index, part_words)[tokens], sentence, index, joined)
+    tokens, _ = join(*tokens_of(table), index, joined)
     values, sizes = runs
-    tokens, sentence = gather(values, sizes, tokens), np.repeat(sentence, sizes[tokens])
-    lengths = np.bincount(sentence, minlength=len(lengths)).astype("int32")
-    row = np.repeat(np.arange(len(table)), sentences_of_row)
-    tokens_of_row = np.bincount(row, weights=lengths, minlength=len(table)).astype(int)
+    first, sizes = (np.cumsum(sizes) - sizes)[tokens], sizes[tokens]
+    tokens = gather(values, first, sizes)
+    stops = np.flatnonzero(tokens == STOP)
+    lengths = (np.diff(stops, prepend=-1) - 1).astype("int32")
+    sentences_of_row = table["lengths"].combine_chunks().value_lengths().to_numpy()
+    ends = np.append(0, np.cumsum(lengths))[np.append(0, np.cumsum(sentences_of_row))]
+    tokens_of_row = np.diff(ends)
+    tokens = tokens[tokens != STOP]
     table = table.drop_columns(["tokens", "lengths"])
     table = table.append_column("sequence", lists(ids[tokens], tokens_of_row))
     table = table.append_column("sentences", lists(lengths, sentences_of_row))

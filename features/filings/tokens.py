@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.source import DataError
-from features.filings.cleaning import END_CHUNK, chunks, tokens_of_chunk
+from features.filings.cleaning import END, clean, tokens_of_chunk
 from features.filings.common import (
     CODE,
     COLUMNS,
-    END,
     FOLDER,
     NUMBER,
     Corpus,
@@ -27,6 +26,7 @@ from features.filings.common import (
 )
 
 PART_BYTES = 4_000_000  # of text; two parts a worker are in flight
+CAPITAL, PARAGRAPH = 1, 2  # what follows words: a sentence may end there, or does in any case
 
 
 def _index():
@@ -36,55 +36,80 @@ def _index():
     return index
 
 
+def _chunks(texts):
+    """What stands between blanks in several cleaned texts: (distinct, chunk, text, follows).
+
+    ``chunk`` are positions in the list ``distinct``, ``text`` whose they are. ``follows`` says what
+    SENTENCE_END finds in the blanks behind each: PARAGRAPH, CAPITAL where a sentence may end, or 0.
+    """
+    encoded = [b" ", *(text.encode() + b"\n\n" for text in texts)]
+    characters = np.frombuffer(b"".join(encoded), dtype="uint8")
+    line = characters == ord("\n")
+    blank = line | (characters == ord(" "))
+    edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
+    first, end = edges[::2], edges[1::2]
+    offsets = np.append(0, np.cumsum(end - first)).astype("int32")
+    buffers = [None, *map(pa.py_buffer, (offsets, characters[~blank]))]
+    found = pa.Array.from_buffers(pa.utf8(), len(first), buffers).dictionary_encode()
+    text_ends = np.cumsum([len(part) for part in encoded])[1:]
+    text = np.searchsorted(text_ends, first, side="right")
+    before = np.searchsorted(first, np.flatnonzero(line))
+    lines = np.bincount(before, minlength=len(first) + 1)[1:]
+    following = np.append(first, len(characters) - 1)[1:]
+    after = characters[following]
+    capital = (after < ord("a")) | (after > ord("z"))
+    on_line = np.where(line[end], capital & (following == end + 1), True)
+    ends = np.where(lines == 0, capital, on_line)
+    follows = np.where(lines > 1, PARAGRAPH, np.where(ends, CAPITAL, 0))
+    return found.dictionary.to_pylist(), found.indices.to_numpy(), text, follows
+
+
 def _sentences(texts, settings):
     """Tokens of several texts as (words, tokens, lengths, owner, counts).
 
     ``words`` is the list of distinct words, ``tokens`` their positions in the sentences that are
     kept, ``lengths`` the words of each sentence, ``owner`` the text of each sentence, ``counts`` a
-    dict of arrays, one value a text. All numbers are one token, NUMBER, so
-    that what stands around a number does not become neighbours.
+    dict of arrays, one value a text. All numbers are one token, NUMBER, so that what stands around
+    a number does not become neighbours.
     """
-    chunk_number, chunk_ids = _index(), []
-    for text in texts:
-        found = [*chunks(text), END_CHUNK]
-        chunk_ids.append(np.fromiter(map(chunk_number.__getitem__, found), "int32", len(found)))
+    distinct, chunk, text, follows = _chunks([clean(text) for text in texts])
+    found = [tokens_of_chunk(each) for each in distinct]
     index = _index()
     index[END], index[NUMBER]
-    tokens_of = [tokens_of_chunk(chunk) for chunk in chunk_number]
-    size = np.array([len(tokens) for tokens in tokens_of])
-    tokens = np.array([index[token] for tokens in tokens_of for token in tokens], dtype="int32")
-    row = np.repeat(np.arange(len(texts)), [size[part].sum() for part in chunk_ids])
-    ids = gather(tokens, size, np.concatenate(chunk_ids))
-    words = list(index)
-    is_number = np.array([word[0].isdigit() for word in words])
-    is_end = ids == 0
-    sentence = np.cumsum(is_end) - is_end
-    sentences = sentence[-1] + 1
-    number = is_number[ids]
-    numbers = np.bincount(sentence[number], minlength=sentences)
-    plain = np.bincount(sentence[~number & ~is_end], minlength=sentences)
+    tokens = [NUMBER if t[0].isdigit() else t for each, _ in found for t in (*each, END)]
+    tokens = np.fromiter(map(index.__getitem__, tokens), "int32", len(tokens))
+    size = np.array([len(each) for each, _ in found], dtype="int64")
+    stops = np.array([stops for _, stops in found], dtype=bool)[chunk]
+    ends = (follows == PARAGRAPH) | (follows == CAPITAL) & stops
+    first = np.cumsum(size + 1) - size - 1
+    size = size[chunk] + ends
+    tokens = gather(tokens, first[chunk], size)  # with its END where a sentence ends
+    last = np.flatnonzero(tokens == 0)
+    of_text = np.searchsorted(np.cumsum(np.bincount(text, size, len(texts))), last, side="right")
+    size = np.diff(last, prepend=-1) - 1
+    numbers = np.diff(np.cumsum(tokens == 1)[last], prepend=0)
+    plain = size - numbers
     table, short = numbers > plain, (plain < settings.shortest) & (numbers <= plain)
-    ids = np.where(number, index[NUMBER], ids)
-    ids, row, sentence = ids[~is_end], row[~is_end], sentence[~is_end]
-    size = numbers + plain
-    rows = len(texts)
+    keep = ~(table | short)
+    pieces = -(-size // settings.longest) * keep
+
+    def in_texts(chosen, weights=None):
+        weights = None if weights is None else weights[chosen]
+        return np.bincount(of_text[chosen], weights, len(texts)).astype("int32")
+
+    everything = np.ones(len(size), dtype=bool)
     counts = {
-        "words": np.bincount(row, minlength=rows),
-        "words_in_tables": np.bincount(row[table[sentence]], minlength=rows),
-        "words_in_short": np.bincount(row[short[sentence]], minlength=rows),
+        "words": in_texts(everything, size),
+        "words_in_tables": in_texts(table, size),
+        "words_in_short": in_texts(short, size),
+        "sentences_cut": in_texts(pieces > 1),
     }
-    keep = ~(table | short)[sentence]
-    position = np.arange(len(ids)) - np.r_[0, np.cumsum(size)][sentence]
-    pieces = -(-size // settings.longest)
-    piece = position * pieces[sentence] // size[sentence]
-    begins = np.r_[True, (sentence[1:] != sentence[:-1]) | (piece[1:] != piece[:-1])][: len(ids)][
-        keep
-    ]
-    counts["sentences_cut"] = np.bincount(
-        row[(position == 0) & (pieces[sentence] > 1) & keep], minlength=rows
-    )
-    lengths = np.diff(np.r_[np.flatnonzero(begins), keep.sum()]).astype("int32")
-    return words, ids[keep], lengths, row[keep][begins], counts
+    kept = tokens[np.repeat(keep, size + 1)]
+    kept = kept[kept > 0]
+    place = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    size, of_text, pieces = (np.repeat(each, pieces) for each in (size, of_text, pieces))
+    lengths = -(-(place + 1) * size // pieces) + (-place * size // pieces)
+    return list(index), kept, lengths.astype("int32"), of_text, counts
 
 
 def tokenize_corpus(
