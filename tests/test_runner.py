@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from itertools import permutations
 from pathlib import Path
 
@@ -222,3 +224,19 @@ def test_pages_hide_the_code_of_rendered_sentences(tmp_path):
     runner.write_html(tmp_path / "a.ipynb")
     page = re.sub("<[^>]*>", "", (tmp_path / "a.html").read_text(encoding="utf-8"))
     assert "all is well" in page and "plain()" in page and "say(well)" not in page
+
+
+def test_kernels_find_our_modules_where_only_the_lock_is_installed(tmp_path, monkeypatch):
+    """The README's three commands without make install nothing of ours; -S leaves out what is
+    installed here.
+    """
+    started = []
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr(runner, "BUILD", tmp_path)
+    monkeypatch.setattr(runner.subprocess, "Popen", lambda *_, **options: started.append(options))
+    runner.start(tmp_path / "01_one.ipynb", [])
+    search = "import importlib.util as u; print(u.find_spec('utils').origin)"
+    command = [sys.executable, "-S", "-c", search]
+    monkeypatch.undo()
+    found = subprocess.check_output(command, cwd=tmp_path, env=started[0]["env"], text=True)
+    assert Path(found.strip()) == runner.ROOT / "utils.py"

@@ -5,12 +5,19 @@ so that links from them lead to the same places. A copy that exists is kept: it 
 reader has written.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def kernel_environment() -> dict[str, str]:
+    """Environment in which kernels find our modules, also where only the lock was installed."""
+    paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def make_copies(root: Path = ROOT) -> list[Path]:
@@ -31,7 +38,8 @@ def main() -> None:
     for copy in make_copies():
         print(f"lab/{copy.name} is older than its original; delete it to start from the new one")
     command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(ROOT)]
-    sys.exit(subprocess.call([*command, "--LabApp.default_url=/lab/tree/lab", *sys.argv[1:]]))
+    command += ["--LabApp.default_url=/lab/tree/lab", *sys.argv[1:]]
+    sys.exit(subprocess.call(command, env=kernel_environment()))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from data.source import local_folder
 from scores import score_table
+from tools.lab import kernel_environment
 from tools.order import in_good_order, number, ready
 from tools.parameters import options_for
 from tools.readme import render
@@ -73,7 +74,8 @@ def start(path: Path, parameters: list[str]) -> Run:
     ]
     options = ["--kernel", "python3", "--no-progress-bar", "--log-level", "ERROR", *parameters]
     log = open(BUILD / f"{path.stem}.log", "w", encoding="utf-8")
-    return Run(path, subprocess.Popen(command + options, stdout=log, stderr=subprocess.STDOUT))
+    streams = dict(stdout=log, stderr=subprocess.STDOUT, env=kernel_environment())
+    return Run(path, subprocess.Popen(command + options, **streams))
 
 
 def fits(path: Path, running: list[Run], free: float) -> bool:
