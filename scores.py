@@ -95,6 +95,9 @@ def _check_order(*values: object) -> None:
             raise ValueError("needs Series in one order, given the same index in another order")
 
 
+NO_LABELS = "labels must be 0 or 1, given {}: recode them, such as labels > 0"
+
+
 def check_labels(labels: np.ndarray, *beside: np.ndarray) -> np.ndarray:
     """Return ``labels`` (samples,) as numbers if each is 0 or 1, or True or False. ValueError for
     others, whose meaning would be a guess, for missing ones, and where ``beside``, what is paired
@@ -107,7 +110,7 @@ def check_labels(labels: np.ndarray, *beside: np.ndarray) -> np.ndarray:
     right = (plain == 0) | (plain == 1)
     if not np.all(right):
         found = list(dict.fromkeys(plain.ravel().tolist()))[:5]
-        raise ValueError(f"labels must be 0 or 1, given {found}: recode them, such as labels > 0")
+        raise ValueError(NO_LABELS.format(found))
     return plain if plain.dtype.kind in "iuf" else plain.astype("float64")
 
 

@@ -29,6 +29,7 @@ from data.source import ROOT
 from features.problems import Forecaster, Problem
 from features.reviews import LogCountRatios
 from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
+from scores import NO_LABELS
 
 
 def _import_quietly() -> None:
@@ -321,8 +322,7 @@ def _check_labels(labels: np.ndarray, texts: int) -> None:
     found = np.unique(labels)
     outside = (found.min(initial=0) < 0 or found.max(initial=0) > 1) and len(found) <= 2
     if outside or np.isnan(found).any():
-        given = found[:5].tolist()
-        raise ValueError(f"labels must be 0 or 1, given {given}: recode them, such as labels > 0")
+        raise ValueError(NO_LABELS.format(found[:5].tolist()))
 
 
 class BatchLosses(keras.callbacks.Callback):

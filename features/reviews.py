@@ -9,6 +9,7 @@ from gensim.models import Word2Vec
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from features.words import UNKNOWN, Vocabulary
 
@@ -171,7 +172,11 @@ class LogCountRatios:
 
         Returns arrays (words, 2), float32; a text without words is one word never counted.
         """
-        return [self._values[places] for places in self.names.positions(tokens)]
+        return self.channels_at(self.names.positions(tokens))
+
+    def channels_at(self, positions: list[np.ndarray]) -> list[np.ndarray]:
+        """``channels`` of texts whose ``positions`` among the names are known."""
+        return [self._values[places] for places in positions]
 
     def weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         """The ratio of each word and pair that a text has, however often: as ``counts``."""
@@ -251,6 +256,12 @@ def _has(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, counts.indices, counts.indptr), shape=counts.shape)
 
 
+def _fit_alone(regression, features, labels, weights=None):
+    """Fit a logistic regression on one thread: several wait for each other, five times as long."""
+    with threadpool_limits(1):
+        return regression.fit(features, labels, sample_weight=weights)
+
+
 class NaiveBayesRegression:
     """NB-LR: logistic regression on words and pairs, each times its log-count ratio.
 
@@ -264,7 +275,7 @@ class NaiveBayesRegression:
 
     def fit(self, texts: CountedTexts, labels: np.ndarray) -> "NaiveBayesRegression":
         """Fit on the texts from which the ratios are, and labels 0 and 1, (reviews,)."""
-        self.regression.fit(self.ratios.weighted(texts.counts), labels)
+        _fit_alone(self.regression, self.ratios.weighted(texts.counts), labels)
         return self
 
     def decision_function(self, counts: sparse.csr_matrix) -> np.ndarray:
@@ -290,7 +301,7 @@ class TfidfRegression:
 
     def fit(self, texts: CountedTexts, labels: np.ndarray) -> "TfidfRegression":
         """Fit on counted texts and labels 0 and 1, (texts,)."""
-        self.regression.fit(self.weights.transform(texts.counts), labels)
+        _fit_alone(self.regression, self.weights.transform(texts.counts), labels)
         return self
 
     def features(self, tokens: list[list[str]]) -> sparse.csr_matrix:
@@ -359,6 +370,16 @@ def mean_vectors(
     return means
 
 
+def logits_of(
+    names: Iterable[str], models: dict[str, list], case: int, features: dict
+) -> list[np.ndarray]:
+    """Log odds of praise by some linear models of a case: one array, (texts,), a model.
+
+    ``models`` has the models by name and case, ``features`` what each of them reads of the texts.
+    """
+    return [models[name][case].decision_function(features[name]) for name in names]
+
+
 def soft_labels(
     logits: list[np.ndarray],
     known: np.ndarray = (),
@@ -387,13 +408,12 @@ def fit_soft(
 
     A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
     """
-    features = sparse.csr_matrix(features)
-    both = sparse.vstack([features, features]).tocsr()
-    target = np.repeat([1, 0], features.shape[0])
-    weights = np.concatenate([labels, 1 - np.asarray(labels)])
-    used = np.flatnonzero(weights > 0)
-    regression = LogisticRegression(C=C, max_iter=200)
-    return regression.fit(both[used], target[used], sample_weight=weights[used])
+    features, labels = sparse.csr_matrix(features), np.asarray(labels)
+    praised, blamed = np.flatnonzero(labels > 0), np.flatnonzero(labels < 1)
+    both = features[np.concatenate([praised, blamed])]  # one copy: they are large
+    target = np.repeat([1, 0], [len(praised), len(blamed)])
+    weights = np.concatenate([labels[praised], 1 - labels[blamed]])
+    return _fit_alone(LogisticRegression(C=C, max_iter=200), both, target, weights)
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:

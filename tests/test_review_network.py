@@ -23,6 +23,7 @@ from features.reviews import (
     fit_word_vectors,
     inverse_frequencies,
     log_ratio,
+    logits_of,
     mean_vectors,
     random_part,
     shuffled_words,
@@ -104,6 +105,8 @@ def test_channels_stand_at_their_words():
     (channel,) = ratios.channels([["not", "bad", "zxq"]])
     assert channel.tolist() == [[-0.5, 0], [-2, 1.5], [0, 0]] and channel.dtype == "float32"
     assert ratios.channels([[]])[0].tolist() == [[0, 0]]
+    positions = ratios.names.positions([["not", "bad", "zxq"], []])
+    assert [part.tolist() for part in ratios.channels_at(positions)] == [channel.tolist(), [[0, 0]]]
 
 
 def test_the_channels_of_a_training_review_leave_its_film_out(texts):
@@ -176,11 +179,27 @@ def test_soft_labels_keep_true_ones_and_follow_both_teachers():
     assert soft_labels([first[:2]], like=[first])[1] == pytest.approx(soft_labels([first])[1])
 
 
+def test_logits_of_the_models_of_a_case():
+    features = {"a": np.eye(3), "b": 2 * np.eye(3)}
+    models = {}
+    for name in features:
+        models[name] = [fit_soft(np.eye(3), np.array(y)) for y in ([0, 1, 1], [1, 0, 0])]
+    first, second = logits_of(("b", "a"), models, 1, features)
+    np.testing.assert_allclose(first, models["b"][1].decision_function(2 * np.eye(3)))
+    np.testing.assert_allclose(second, models["a"][1].decision_function(np.eye(3)))
+    assert logits_of(("a",), models, 0, features)[0][0] < 0 < second[0] < first[0]
+
+
 def test_a_soft_label_counts_as_parts_of_texts():
     features = sparse.csr_matrix(np.random.default_rng(0).normal(size=(60, 3)))
     labels = np.arange(60) % 2
     hard, usual = fit_soft(features, labels), LogisticRegression(C=10).fit(features, labels)
     np.testing.assert_allclose(hard.coef_, usual.coef_, atol=1e-3)
+    partly = fit_soft(features, 0.1 + 0.7 * labels)
+    both = sparse.vstack([features, features])
+    weights = np.concatenate([0.1 + 0.7 * labels, 0.9 - 0.7 * labels])
+    twice = LogisticRegression(C=10).fit(both, np.repeat([1, 0], 60), sample_weight=weights)
+    np.testing.assert_allclose(partly.coef_, twice.coef_, atol=1e-3)
     undecided = fit_soft(features, np.full(60, 0.5))
     np.testing.assert_allclose(undecided.predict_proba(features)[:, 1], 0.5, atol=1e-3)
 
