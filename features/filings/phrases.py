@@ -206,9 +206,13 @@ def _total(results):
 
 
 def _add_up(parts):
-    keys, place = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
+    keys = np.concatenate([keys for keys, _ in parts])
     counts = np.concatenate([counts for _, counts in parts])
-    counts = np.bincount(place, weights=counts, minlength=len(keys)).astype("int64")
+    order = np.argsort(keys, kind="stable")  # merges: the keys of each part are in order
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))  # no key is negative
+    if len(first):
+        keys, counts = keys[first], np.add.reduceat(counts[order], first, dtype="int64")
     rarest = 1
     while len(keys) > MOST_PAIRS:
         keys, counts = keys[counts > rarest], counts[counts > rarest]
