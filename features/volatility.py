@@ -204,19 +204,15 @@ LEAST_DAYS = {"train": 100, "validation": 1, "test": 1}  # of the first fold
 
 
 def years_inside(
-    dates: pd.DatetimeIndex,
-    start: pd.Timestamp,
-    years: int,
-    validation_years: int,
-    lost: int = 44,
+    dates: pd.DatetimeIndex, start: pd.Timestamp, years: int, validation_years: int
 ) -> tuple[int, int]:
     """(``years``, ``validation_years``) as given; fewer, and printed, where the dates are too few.
 
     There are two folds of ``years`` from ``start`` on, and before the validation years the days to
-    train on that ``LEAST_DAYS`` asks for, ``lost`` days for windows and horizon beside them, or
-    each number becomes smaller, down to one.
+    train on that ``LEAST_DAYS`` asks for, and two months that windows and horizon lose, or each
+    number becomes smaller, down to one.
     """
-    given, needed = (years, validation_years), LEAST_DAYS["train"] + lost
+    given, needed = (years, validation_years), LEAST_DAYS["train"] + 2 * MONTH
     while years > 1 and start + pd.DateOffset(years=years) > dates[-1]:
         years -= 1
     while validation_years > 1:
