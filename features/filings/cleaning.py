@@ -23,7 +23,8 @@ PLAIN = {"’": "'", "‘": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "_
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 PLAIN |= dict.fromkeys(INVISIBLE, "") | {"\ufffd": " ", "\u00a0": " "}
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-BLANK = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # the ASCII part of CONTROL
+ASCII = dict.fromkeys((*range(10), *range(11, 32), 127), " ")  # what CONTROL has of it
+ASCII |= {ord(character): plain for character, plain in PLAIN.items() if character.isascii()}
 
 
 def clean(text: str | None) -> str:
@@ -36,8 +37,8 @@ def clean(text: str | None) -> str:
     if text is None:
         return ""
     text = without_entities(text)
-    if text.isascii():  # no more than two of PLAIN are, and this takes a tenth of the time
-        return text.replace("`", "'").replace("_", " ").translate(BLANK)
+    if text.isascii():
+        return text.translate(ASCII)  # takes a tenth of the time of what follows
     for character, plain in PLAIN.items():
         text = text.replace(character, plain)
     return CONTROL.sub(" ", unicodedata.normalize("NFKC", text))

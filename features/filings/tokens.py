@@ -75,7 +75,7 @@ def _sentences(texts, settings):
     distinct, chunk, text, follows = _chunks([clean(text) for text in texts])
     found = [tokens_of_chunk(each) for each in distinct]
     index = _index()
-    index[END], index[NUMBER]
+    index[END], index[NUMBER]  # are 0 and 1
     tokens = [NUMBER if t[0].isdigit() else t for each, _ in found for t in (*each, END)]
     tokens = np.fromiter(map(index.__getitem__, tokens), "int32", len(tokens))
     size = np.array([len(each) for each, _ in found], dtype="int64")
@@ -97,9 +97,8 @@ def _sentences(texts, settings):
         weights = None if weights is None else weights[chosen]
         return np.bincount(of_text[chosen], weights, len(texts)).astype("int32")
 
-    everything = np.ones(len(size), dtype=bool)
     counts = {
-        "words": in_texts(everything, size),
+        "words": in_texts(slice(None), size),
         "words_in_tables": in_texts(table, size),
         "words_in_short": in_texts(short, size),
         "sentences_cut": in_texts(pieces > 1),
