@@ -255,7 +255,7 @@ def test_troublesome_texts_keep_their_rows_and_their_words_are_counted(tmp_path,
 def test_no_word_is_lost_without_being_counted(tmp_path, client):
     path = corpus_file(tmp_path / "in.parquet", [*TROUBLE.values(), *plain_texts(6)])
     corpus = tokenize_corpus(path, client, folder=tmp_path)
-    table = pd.concat(pd.read_parquet(corpus.folder / part["file"]) for part in corpus.parts)
+    table = pd.concat(pd.read_feather(corpus.folder / part["file"]) for part in corpus.parts)
     assert (
         table["tokens"].str.len() + table["words_in_tables"] + table["words_in_short"]
         == table["words"]
@@ -267,7 +267,7 @@ def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, cli
     lengths = [4, 5, 50, 51, 101, 149]
     text = " ".join(" ".join(["word"] * length).capitalize() + "." for length in lengths)
     corpus = tokenize_corpus(corpus_file(tmp_path / "in.parquet", [text]), client, folder=tmp_path)
-    table = pd.read_parquet(corpus.folder / corpus.parts[0]["file"])
+    table = pd.read_feather(corpus.folder / corpus.parts[0]["file"])
     assert table["lengths"][0].tolist() == [5, 50, 26, 25, 34, 34, 33, 50, 50, 49]
     assert table["words_in_short"][0] == 4 and table["sentences_cut"][0] == 3
 
@@ -285,6 +285,7 @@ def test_sentences_have_5_to_50_words_and_long_ones_are_cut_evenly(tmp_path, cli
         ("one\n\ntwo • three\nfour", "one \n two \n three four"),
         ("company’s long\u2011term ﬁnance_plan", "company's long-term finance plan"),
         ("data\x00base soft\u00adware", "data base software"),
+        ("caf\u00e9 cafe\u0301 `so\uff3fcalled\x7f", "caf\u00e9 caf\u00e9 so called"),
         ("Company&#8217;s R&amp;D&nbsp;costs. AT&T", "company's r d costs \n at t"),
     ],
 )
@@ -329,7 +330,7 @@ def test_phrases_are_those_of_gensim(prepared):
     sentences = []
     for part in corpus.parts:
         words = words_of_part(corpus.folder / part["file"])
-        table = pd.read_parquet(corpus.folder / part["file"])
+        table = pd.read_feather(corpus.folder / part["file"])
         for tokens, lengths in table.loc[
             table["date_filed"] < END, ["tokens", "lengths"]
         ].itertuples(index=False):
@@ -436,14 +437,14 @@ def test_two_words_of_different_sentences_are_no_phrase(tmp_path, client):
 def test_a_part_that_fails_while_it_is_written_leaves_no_file(
     prepared, tmp_path, client, monkeypatch
 ):
-    def write_half(table, path, **options):
+    def write_half(path, schema, **options):
         Path(path).write_bytes(b"half a file")
         raise OSError("disk full")
 
-    monkeypatch.setattr(common.pq, "write_table", write_half)
+    monkeypatch.setattr(common.ipc, "new_file", write_half)
     with pytest.raises(OSError, match="disk full"):
         tokenize_corpus(prepared[0], client, folder=tmp_path)
-    assert not list((tmp_path / "tokens").glob("*.parquet"))
+    assert not list((tmp_path / "tokens").glob("*.arrow"))
 
 
 def test_text_after_the_training_period_changes_nothing_before(prepared, tmp_path, client):
@@ -571,7 +572,7 @@ from dask.distributed import Client
 from features.filings import Settings, tokenize_corpus, tokens
 real, folder = tokens.write, Path(sys.argv[2])
 def write(table, path):
-    if len(list((folder / "tokens").glob("*.parquet"))) == 3:
+    if len(list((folder / "tokens").glob("*.arrow"))) == 3:
         path.with_suffix(".1.tmp").write_bytes(b"half a file")
         os._exit(9)
     real(table, path)
@@ -595,7 +596,7 @@ def run_python(code, *arguments):
 def test_a_killed_run_goes_on_where_it_stopped(prepared, tmp_path, client):
     path, folder, corpus, model, frame = prepared
     assert run_python(KILLED, path, tmp_path).returncode == 9
-    finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "tokens").glob("*.parquet")}
+    finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "tokens").glob("*.arrow")}
     assert len(finished) == 3
     other = whole_chain(path, tmp_path, client)
     assert other[0].written == len(corpus.parts) - 3 and other[1].name == model.name

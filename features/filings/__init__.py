@@ -10,7 +10,7 @@ Three steps, each of which goes through the corpus in parts of a few megabytes o
     data = load_sequences("2014-01-01")
 
 No step holds more of the text than a few parts; what grows is the vocabulary, with the counts of
-word pairs up to a fixed limit. A part is a Parquet file named by a hash of its content, the
+word pairs up to a fixed limit. A part is an Arrow file named by a hash of its content, the
 settings and this package, and complete or absent, so that a run that was interrupted goes on where
 it stopped. A remote cluster needs this package and the same folder.
 """

@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from data.checks import as_date
 from data.files import whole_file
+from features.filings.cleaning import NUMBER
 from features.filings.common import (
-    NUMBER,
     STOP,
     UNSEEN,
     Model,
     hash_of,
     known,
+    read,
     stream,
     tokens_of,
 )
@@ -90,8 +90,7 @@ def fit(
 
 
 def _training(name, folder, end):
-    table = pq.read_table(folder / name, columns=["date_filed", "tokens", "lengths"])
-    return tokens_of(table, end)
+    return tokens_of(read(folder / name), end)
 
 
 def _count_words(name, folder, end):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data.catalog import DATASETS
 from data.checks import as_date
@@ -21,6 +20,7 @@ from features.filings.common import (
     gather,
     hash_of,
     lists,
+    read,
     stream,
     tokens_of,
     write,
@@ -93,10 +93,10 @@ def _runs(parts, words, ids):
 
 
 def _encode_part(name, index, joined, ids, runs, corpus, folder, name_of_model):
-    path = folder / f"{hash_of([name, name_of_model])}.parquet"
+    path = folder / f"{hash_of([name, name_of_model])}.arrow"
     if path.exists():
         return path.name, False
-    table = pq.read_table(corpus / name)
+    table = read(corpus / name)
     tokens, _ = join(*tokens_of(table), index, joined)
     values, sizes = runs
     first, sizes = (np.cumsum(sizes) - sizes)[tokens], sizes[tokens]
@@ -146,8 +146,9 @@ def load_sequences(
         )
     paths = [Path(folder) / "sequences" / part["sequences"] for part in manifest["parts"]]
     try:
+        tables = [read(path) for path in paths]
         frame = pa.concat_tables(
-            [pq.read_table(path, columns=columns) for path in paths]
+            [table.select(columns or table.column_names) for table in tables]
         ).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
