@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -194,14 +195,28 @@ def fit_jobs(
         return list(stream(client, _fit_job_there, started, "trainings", None, shared))
 
 
-def fit_arrays(model: keras.Model, data: tuple, seed: int, options: dict) -> dict[str, list]:
-    """Train on arrays, for ``fit_jobs``: the losses after each epoch.
+def fit_arrays(
+    model: keras.Model, data: tuple, seed: int, batch_size: int, steps: int, looks: int
+) -> dict[str, list]:
+    """Train on arrays, for ``fit_jobs``: ``looks`` times ``steps`` gradient steps, however many
+    samples there are; the losses after each look, by name as in the history of ``model.fit``.
 
-    ``data`` is (inputs, targets, held out), as ``model.fit`` has them; ``options`` go there as
-    well.
+    ``data`` is (inputs, targets, held out), as ``model.fit`` has them. The samples are drawn by
+    NumPy from ``seed``, all of them before one comes again, so that ``Trainer(shuffles=False)``
+    does.
     """
     X, y, held_out = data
-    return model.fit(X, y, validation_data=held_out, verbose=0, **options).history
+    random, drawn, losses = np.random.default_rng(seed), [], defaultdict(list)
+    for _ in range(looks):
+        while sum(map(len, drawn)) < steps * batch_size:
+            drawn.append(random.permutation(len(y)))
+        rows, rest = np.split(np.concatenate(drawn), [steps * batch_size])
+        options = dict(batch_size=batch_size, shuffle=False, verbose=0)
+        kept = model.fit([x[rows] for x in X], y[rows], validation_data=held_out, **options)
+        for name, values in kept.history.items():
+            losses[name] += values
+        drawn = [rest]
+    return dict(losses)
 
 
 def _fit_job(model: keras.Model, job: Job, fit: Callable, data: object) -> tuple[list, object]:

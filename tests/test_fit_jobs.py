@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -139,14 +140,32 @@ def test_a_batch_holds_whole_weeks():
 
 def test_arrays_are_fitted_and_the_losses_kept(data):
     X, y, _ = data
-    held_out = X[150:], y[150:]
-    jobs = [Job(seed, (0.5,), (dict(epochs=3, batch_size=50),)) for seed in (0, 1)]
-    kept = fit_jobs(Trainer(build, 0.5), training.fit_arrays, jobs, (X[:150], y[:150], held_out))
+    held_out = [X[150:]], y[150:]
+    jobs = [Job(seed, (0.5,), (50, 4, 3)) for seed in (0, 1)]
+    learned = [X[:150]], y[:150], held_out
+    kept = fit_jobs(Trainer(build, 0.5, shuffles=False), training.fit_arrays, jobs, learned)
     for weights, losses in kept:
         model = build(0.5)
         model.set_weights(weights)
         assert losses["val_loss"][-1] == pytest.approx(model.evaluate(*held_out, verbose=0))
         assert len(losses["loss"]) == 3
+
+
+def test_every_sample_is_drawn_before_one_comes_again():
+    class Model:
+        seen = []
+
+        def fit(self, X, y, validation_data, batch_size, shuffle, verbose):
+            assert not shuffle and len(y) == 40 and (X[0] == y).all()
+            self.seen += list(y)
+            return SimpleNamespace(history={"loss": [0.0]})
+
+    samples = np.arange(30)
+    losses = training.fit_arrays(Model(), ([samples], samples, None), 0, 8, 5, looks=3)
+    assert losses == {"loss": [0.0] * 3}
+    for first in range(0, 120, 30):
+        assert sorted(Model.seen[first : first + 30]) == list(samples)
+    assert Model.seen[:30] != Model.seen[30:60]
 
 
 def test_the_weights_of_all_seeds_come_back_and_older_ones_go(tmp_path):
