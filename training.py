@@ -506,12 +506,15 @@ class ReadPieces(keras.layers.Layer):
     ``piece``, and ``real`` (texts, words), 1 for a word and 0 for the padding behind the last.
     Output: (texts, 8 x units): of the greatest and the mean state of each piece, the greatest and
     the mean over the pieces that have a word. Padding changes nothing, however much there is.
+    With ``backwards`` off the GRU reads from the first word on alone: (texts, 4 x units).
     """
 
-    def __init__(self, units, piece, **options):
+    def __init__(self, units, piece, backwards=True, **options):
         super().__init__(**options)
-        self.units, self.piece = units, piece
-        self.gru = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True))
+        self.units, self.piece, self.backwards = units, piece, backwards
+        self.gru = keras.layers.GRU(units, return_sequences=True)
+        if backwards:
+            self.gru = keras.layers.Bidirectional(self.gru)
 
     def build(self, vectors_shape: tuple, real_shape: tuple | None = None) -> None:
         self.gru.build((None, self.piece, vectors_shape[-1]))
@@ -522,17 +525,18 @@ class ReadPieces(keras.layers.Layer):
         states = self.gru(keras.ops.reshape(vectors, (-1, self.piece, width)) * in_piece)
         greatest, mean = _pooled(states, in_piece)
         pieces = keras.ops.concatenate([greatest, mean], axis=-1)
-        pieces = keras.ops.reshape(pieces, (keras.ops.shape(vectors)[0], -1, 4 * self.units))
+        pieces = keras.ops.reshape(pieces, (keras.ops.shape(vectors)[0], -1, pieces.shape[-1]))
         has_words = keras.ops.max(
             keras.ops.reshape(in_piece, (keras.ops.shape(vectors)[0], -1, self.piece)), axis=2
         )
         return keras.ops.concatenate(_pooled(pieces, has_words[..., None]), axis=-1)
 
     def compute_output_shape(self, vectors_shape: tuple, real_shape: tuple | None = None) -> tuple:
-        return (vectors_shape[0], 8 * self.units)
+        return (vectors_shape[0], (8 if self.backwards else 4) * self.units)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "units": self.units, "piece": self.piece}
+        own = {"units": self.units, "piece": self.piece, "backwards": self.backwards}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("rnn_trading")
@@ -649,16 +653,19 @@ def cut_channels(channels: list, length: int) -> list:
     return [channel[place] for channel, place in zip(channels, places)]
 
 
-def cut_with_means(channels: list, length: int) -> list:
-    """``cut_channels``, and beside each number its mean over the whole text: arrays (words, 2 n).
+def channels_with_means(channels: list, length: int) -> np.ndarray:
+    """``cut_channels`` as one array, and beside each number its mean over the whole text.
 
-    A network that reads a part of a text then knows what all of its words say.
+    A network that reads a part of a text then knows what all of its words say. ``channels`` are
+    arrays (words, n); the result, (texts, length, 2 n), float32, has zeros behind the last word.
     """
-    both = []
-    for whole, part in zip(channels, cut_channels(channels, length)):
-        means = np.broadcast_to(whole.mean(axis=0), part.shape)
-        both.append(np.hstack([part, means]))
-    return both
+    width = channels[0].shape[1] if channels else 0
+    filled = np.zeros((len(channels), length, 2 * width), dtype="float32")
+    for row, part in zip(filled, truncate(channels, length)):
+        row[: len(part), :width] = part
+    for row, whole in zip(filled, channels):
+        row[: len(whole), width:] = whole.mean(axis=0)
+    return filled
 
 
 def score_texts(texts: list[str], model: ReviewModel) -> np.ndarray:

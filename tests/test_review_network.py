@@ -37,8 +37,8 @@ from training import (
     ReadPieces,
     RealWords,
     ReviewModel,
+    channels_with_means,
     cut_channels,
-    cut_with_means,
     predict_reviews,
     score_texts,
 )
@@ -195,6 +195,13 @@ def test_a_soft_label_counts_as_parts_of_texts():
     labels = np.arange(60) % 2
     hard, usual = fit_soft(features, labels), LogisticRegression(C=10).fit(features, labels)
     np.testing.assert_allclose(hard.coef_, usual.coef_, atol=1e-3)
+    np.testing.assert_allclose(hard.intercept_, usual.intercept_, atol=1e-3)
+    strict, usual = fit_soft(features, labels, 0.02), LogisticRegression(C=0.02)
+    usual.fit(features, labels)
+    np.testing.assert_allclose(strict.coef_, usual.coef_, atol=1e-3)
+    np.testing.assert_allclose(
+        strict.predict_proba(features), usual.predict_proba(features), atol=1e-3
+    )
     partly = fit_soft(features, 0.1 + 0.7 * labels)
     both = sparse.vstack([features, features])
     weights = np.concatenate([0.1 + 0.7 * labels, 0.9 - 0.7 * labels])
@@ -264,6 +271,20 @@ def test_padding_changes_nothing(model, size):
     np.testing.assert_allclose(scores, scores[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("backwards", [True, False])
+def test_later_words_of_a_piece_change_earlier_states_only_backwards(backwards):
+    vectors = np.random.default_rng(0).normal(size=(1, 4, 3)).astype("float32")
+    other = vectors.copy()
+    other[0, 3] += 1
+    layer = ReadPieces(2, 4, backwards)
+    restored = ReadPieces.from_config(layer.get_config())
+    width = layer(vectors, np.ones((1, 4))).shape[-1]
+    assert width == restored(vectors, np.ones((1, 4))).shape[-1] == (16 if backwards else 8)
+    assert width == layer.compute_output_shape(vectors.shape)[-1]
+    states = [np.asarray(layer.gru(values))[0, :3] for values in (vectors, other)]
+    assert np.allclose(*states) != backwards
+
+
 def test_order_and_channels_change_the_score(model):
     first, second = model.predict([["not", "bad", "film"], ["bad", "not", "film"]])
     assert abs(first - second) > 1e-4
@@ -315,9 +336,9 @@ def test_the_loss_of_each_step_is_kept_and_not_the_mean_so_far():
 
 def test_means_of_the_whole_text_stand_beside_what_is_left_of_its_channels():
     channels = [np.array([[1, 2], [3, 9], [5, 1]], dtype="float32"), np.ones((1, 2))]
-    first, second = cut_with_means(channels, 2)
-    assert first.tolist() == [[1, 2, 3, 4], [5, 1, 3, 4]] and first.dtype == "float32"
-    assert second.tolist() == [[1, 1, 1, 1]] and cut_with_means([], 2) == []
+    first, second = filled = channels_with_means(channels, 2)
+    assert first.tolist() == [[1, 2, 3, 4], [5, 1, 3, 4]] and filled.dtype == "float32"
+    assert second.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0]] and len(channels_with_means([], 2)) == 0
 
 
 def test_channels_are_cut_like_words():

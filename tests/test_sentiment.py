@@ -147,10 +147,8 @@ def test_counting_the_own_label_makes_the_ratios_too_good(reviews):
 
 @pytest.fixture(scope="module")
 def pretrained():
-    """Functions of notebook 07 with its parameters, and shorter texts."""
-    names = functions("07")
-    names["LENGTHS"] = LENGTHS  # also for the functions, whose globals these are
-    return names
+    """Functions of notebook 07 with its parameters."""
+    return functions("07")
 
 
 def test_embedding_matrix_tells_padding_unknown_and_vectorless_words_apart(pretrained):
@@ -204,14 +202,33 @@ def test_weights_of_the_frozen_network_fit_the_one_that_is_fine_tuned(pretrained
         pretrained["build_network"](variant, matrix)
         for variant in ("frozen", "scratch", "fine-tuned")
     )
-    words = [np.array([2, 3, 4], dtype="int32")]
-    nothing = np.zeros((3, 4), dtype="float32")
+    words = np.random.default_rng(0).integers(0, 6, (3, 50), dtype="int32")
+    nothing = np.zeros((3, 50, 4), dtype="float32")
+    expected = frozen.predict([words, nothing], verbose=0)
     for tuned in others:
         tuned.set_weights(frozen.get_weights())
-        arguments = tuned, [frozen.get_weights()], words, [[nothing]]
-        (of_tuned,) = pretrained["predict_cases"](*arguments)
-        expected = predict_reviews(frozen, words, [nothing], LENGTHS)
+        of_tuned = pretrained["predict_cases"](tuned, [frozen.get_weights()], words, [nothing])
         np.testing.assert_allclose(of_tuned, expected, atol=1e-6)
+
+
+def test_every_pass_meets_each_review_once_with_its_label(pretrained):
+    """A model that is no network keeps what it is given."""
+    seen = []
+
+    class Kept:
+        def fit(self, inputs, labels, batch_size, callbacks, **options):
+            assert options == {"verbose": 0, "shuffle": False} and batch_size == 4
+            seen.append((*inputs, labels))
+            callbacks[0].values += [1.0, 2.0, 3.0]
+
+    labels = np.arange(10)
+    words, channels = labels[:, None] * np.ones(5), labels[:, None, None] * np.ones((5, 4))
+    losses = pretrained["fit_case"](Kept(), words, channels, labels, 2, 4, 0)
+    assert losses.tolist() == [[1, 2, 3], [1, 2, 3]]
+    for of_words, of_channels, of_labels in seen:
+        assert (of_words[:, 0] == of_labels).all() and (of_channels[:, 0, 0] == of_labels).all()
+        assert (np.sort(of_labels) == labels).all()
+    assert (seen[0][2] != seen[1][2]).any() and len(seen) == 2
 
 
 def test_subsets_are_the_same_for_every_variant_and_nested_over_sizes(pretrained):
