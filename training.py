@@ -28,7 +28,7 @@ from tqdm import tqdm
 from data.files import whole_file
 from data.source import ROOT
 from features.problems import Forecaster, Problem
-from features.reviews import LogCountRatios
+from features.reviews import LogCountRatios, NaiveBayesRegression
 from features.words import PAD, UNKNOWN, Vocabulary, batches_by_length, pad, tokenize, truncate
 from scores import NO_LABELS
 
@@ -616,14 +616,20 @@ class ReviewModel:
     """A network of reviews with all that it needs to score a string.
 
     ``vocabulary`` and ``ratios`` are those of the training reviews; ``lengths`` are those of its
-    batches, in words, of which the last is the limit.
+    batches, in words, of which the last is the limit. With ``linear``, a fitted NB-LR on the same
+    ratios, the score is the plain mean of the two.
     """
 
     def __init__(
-        self, network: keras.Model, vocabulary: Vocabulary, ratios: LogCountRatios, lengths: list
+        self,
+        network: keras.Model,
+        vocabulary: Vocabulary,
+        ratios: LogCountRatios,
+        lengths: list,
+        linear: NaiveBayesRegression | None = None,
     ):
         self.network, self.vocabulary, self.ratios = network, vocabulary, ratios
-        self.lengths = list(lengths)
+        self.lengths, self.linear = list(lengths), linear
 
     def encode(self, tokens: list[list[str]]) -> tuple[list, list]:
         """Positions and channels of lists of words, cut to the limit from both ends."""
@@ -632,11 +638,17 @@ class ReviewModel:
 
     def predict(self, tokens: list[list[str]]) -> np.ndarray:
         """Probability of praise for each list of words: (texts,)."""
-        return predict_reviews(self.network, *self.encode(tokens), self.lengths)
+        scores = predict_reviews(self.network, *self.encode(tokens), self.lengths)
+        if self.linear is None or not tokens:
+            return scores
+        return (scores + self.linear.predict(tokens)) / 2
 
     def save(self, path: str | Path) -> Path:
         """Write everything into one ``.keras`` file."""
         details = {"words": self.vocabulary.words, "ratios": self.ratios.ratios}
+        if self.linear is not None:
+            fitted = self.linear.regression
+            details["linear"] = [*fitted.coef_[0].tolist(), float(fitted.intercept_[0])]
         return save_model(path, self.network, lengths=self.lengths, **details)
 
     @classmethod
@@ -644,7 +656,10 @@ class ReviewModel:
         """What ``save`` wrote."""
         network, details = load_model(path)
         vocabulary, ratios = Vocabulary(details["words"]), LogCountRatios(details["ratios"])
-        return cls(network, vocabulary, ratios, details["lengths"])
+        linear = None
+        if "linear" in details:
+            linear = NaiveBayesRegression(ratios).with_weights(np.array(details["linear"]))
+        return cls(network, vocabulary, ratios, details["lengths"], linear)
 
 
 def cut_channels(channels: list, length: int) -> list:

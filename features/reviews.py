@@ -264,6 +264,13 @@ def _fit_alone(regression, features, labels):
         return regression.fit(features, labels)
 
 
+def _with_weights(regression, weights):
+    """A logistic regression as if it had been fitted: its ``weights``, the intercept last."""
+    regression.classes_, regression.n_features_in_ = np.array([0, 1]), len(weights) - 1
+    regression.coef_, regression.intercept_ = weights[None, :-1], weights[-1:]
+    return regression
+
+
 class NaiveBayesRegression:
     """NB-LR: logistic regression on words and pairs, each times its log-count ratio.
 
@@ -278,6 +285,11 @@ class NaiveBayesRegression:
     def fit(self, texts: CountedTexts, labels: np.ndarray) -> "NaiveBayesRegression":
         """Fit on the texts from which the ratios are, and labels 0 and 1, (reviews,)."""
         _fit_alone(self.regression, self.ratios.weighted(texts.counts), labels)
+        return self
+
+    def with_weights(self, weights: np.ndarray) -> "NaiveBayesRegression":
+        """With the weights of a fitted one, (names + 1,), the intercept last."""
+        _with_weights(self.regression, weights)
         return self
 
     def decision_function(self, counts: sparse.csr_matrix) -> np.ndarray:
@@ -425,11 +437,7 @@ def fit_soft(
     options = {"maxiter": 200, "gtol": 1e-4}
     with threadpool_limits(1):  # several threads wait for each other
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
-    regression = LogisticRegression(C=C)
-    regression.classes_, regression.n_features_in_ = np.array([0, 1]), len(found) - 1
-    regression.coef_ = found[None, :-1].astype(features.dtype)
-    regression.intercept_ = found[-1:]
-    return regression
+    return _with_weights(LogisticRegression(C=C), found.astype(features.dtype))
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:

@@ -305,6 +305,22 @@ def test_a_model_comes_back_from_one_file_and_scores_any_string(model, tmp_path)
         score_texts([None], restored)
 
 
+def test_a_file_keeps_the_linear_model_that_is_joined(model, texts, tmp_path):
+    tokens, labels, _ = texts
+    counted = CountedTexts(tokens)
+    ratios = fit_log_count_ratios(counted, labels)
+    linear = NaiveBayesRegression(ratios).fit(counted, labels)
+    alone = ReviewModel(model.network, model.vocabulary, ratios, LENGTHS)
+    joined = ReviewModel(model.network, model.vocabulary, ratios, LENGTHS, linear)
+    some = [["not", "bad"], ["not", "good"], []]
+    expected = (alone.predict(some) + linear.predict(some)) / 2
+    np.testing.assert_allclose(joined.predict(some), expected, atol=1e-6)
+    assert expected[0] > expected[1] + 0.1
+    restored = ReviewModel.load(joined.save(tmp_path / "joined.keras"))
+    np.testing.assert_allclose(restored.predict(some), expected, atol=1e-6)
+    assert restored.predict([]).shape == (0,)
+
+
 def test_batches_keep_words_channels_and_labels_together():
     rng = np.random.default_rng(0)
     sequences = [np.full(size, 2 + size, dtype="int32") for size in rng.integers(1, 90, 40)]

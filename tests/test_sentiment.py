@@ -130,6 +130,23 @@ def test_films_on_both_sides_make_the_score_too_good(notebook, reviews):
 
 
 @pytest.mark.slow
+def test_films_on_both_sides_make_the_network_too_good(notebook, reviews):
+    """The sign of the exhibit for the network, on other films and splits than it shows."""
+    known = reviews[reviews["split"] != "test"]
+    known = known[random_part(known["film"], seed=1, share=1 / 6)]
+    tokens = [tokenize(text) for text in known["text"]]
+    texts, sequences = CountedTexts(tokens), Vocabulary.fit(tokens, 10_000).encode(tokens)
+    facts = known["label"].to_numpy(), known["film"].to_numpy()
+    trainer, aucs = Trainer(notebook["build_network"], 1e-2, shuffles=False), {}
+    for name, groups in (("random", np.arange(len(known))), ("film", facts[1])):
+        for seed in (3, 4):
+            network, part = trainer.start(seed, 1e-2), random_part(groups, seed)
+            value = notebook["network_auc"](network, texts, sequences, *facts, part)
+            aucs.setdefault(name, []).append(value)
+    assert np.mean(aucs["random"]) > np.mean(aucs["film"]) + 0.01
+
+
+@pytest.mark.slow
 def test_counting_the_own_label_makes_the_ratios_too_good(reviews):
     """The sign of the exhibit, on several halves of the training reviews."""
     train = reviews[reviews["split"] == "train"].sample(4000, random_state=0)
