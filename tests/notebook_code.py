@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -33,6 +34,7 @@ def functions(number):
     return names
 
 
+@patch.dict("os.environ")  # what a notebook sets for its kernel is none of the next test's
 def run_cells(number, until=None, parameters=None, without=(), smaller=None, **replaced):
     """Names after running the code cells of notebook ``number`` up to a heading that begins with
     ``until``, without some sections.
