@@ -8,10 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 import hypothesis
-import numpy as np
 import pytest
 
+from tools.lab import kernel_environment
 from tools.order import seconds
+
+# Tests and kernels run as those of the runner; before NumPy, which reads it when it is loaded.
+os.environ.update(kernel_environment())
+
+import numpy as np  # noqa: E402
 
 # TensorFlow brings symbols of another TLS library: loaded first, it takes from curl the browser
 # that yfinance speaks as ("Impersonating chrome150 is not supported"). No download loads both, but
@@ -25,9 +30,7 @@ hypothesis.settings.load_profile("no clock")
 
 # Absolute, because a kernel starts in the folder of its notebook.
 OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")])
-)
+os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), os.environ["PYTHONPATH"]])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tools import lab, order
 from tools import notebooks as runner
-from tools import order
 from tools.parameters import meaning, options_for
 
 SAVE = """
@@ -240,3 +240,11 @@ def test_kernels_find_our_modules_where_only_the_lock_is_installed(tmp_path, mon
     monkeypatch.undo()
     found = subprocess.check_output(command, cwd=tmp_path, env=started[0]["env"], text=True)
     assert Path(found.strip()) == runner.ROOT / "utils.py"
+
+
+def test_waiting_threads_sleep_unless_the_reader_says_otherwise(monkeypatch):
+    for name, value in lab.SLEEPING_THREADS.items():
+        monkeypatch.delenv(name, raising=False)
+        assert lab.kernel_environment()[name] == value
+        monkeypatch.setenv(name, "of the reader")
+        assert lab.kernel_environment()[name] == "of the reader"

@@ -12,12 +12,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Between two small products the threads of OpenBLAS and OpenMP wait by running in a loop, which
+# takes the core from the notebook beside. They sleep at once here; no number depends on it.
+SLEEPING_THREADS = {"OPENBLAS_THREAD_TIMEOUT": "4", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def kernel_environment() -> dict[str, str]:
     """Environment in which kernels find our modules, also where only the lock was installed."""
     paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**SLEEPING_THREADS, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def make_copies(root: Path = ROOT) -> list[Path]:
