@@ -71,6 +71,8 @@ def code(number, **parameters):
 def run(copy, local, number, backend="tensorflow", **parameters):
     """Run a notebook; returns the last line of what it says of an error, or nothing."""
     script = code(number, **{**LITTLE.get(number, {}), **parameters})
+    if backend == "tensorflow":  # XLA compiles for longer than so little training takes
+        script = script.replace("jit_compile=True", "jit_compile=False")
     environment = {**os.environ, "RNN_TRADING_DATA": str(local), "PYTHONPATH": str(copy)}
     environment |= {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore", "KERAS_BACKEND": backend}
     command = [sys.executable, "-c", script]
@@ -133,7 +135,7 @@ def test_a_panel_with_delistings_and_late_listings(copy, tmp_path):
 
 
 def test_bundled_data_on_jax(copy):
-    assert run(copy, "", "01", backend="jax", TEST_START="2012-01-01") == ""
+    assert run(copy, "", "01", backend="jax", TEST_START="2016-01-01") == ""
 
 
 def test_an_index_of_three_years_of_yahoo(copy, tmp_path):
