@@ -7,8 +7,6 @@ from itertools import chain
 import numpy as np
 from gensim.models import Word2Vec
 from scipy import sparse
-from scipy.optimize import minimize
-from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -258,17 +256,10 @@ def _has(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, counts.indices, counts.indptr), shape=counts.shape)
 
 
-def _fit_alone(regression, features, labels):
+def _fit_alone(regression, features, labels, weights=None):
     """Fit a logistic regression on one thread: several wait for each other, five times as long."""
     with threadpool_limits(1):
-        return regression.fit(features, labels)
-
-
-def _with_weights(regression, weights):
-    """A logistic regression as if it had been fitted: its ``weights``, the intercept last."""
-    regression.classes_, regression.n_features_in_ = np.array([0, 1]), len(weights) - 1
-    regression.coef_, regression.intercept_ = weights[None, :-1], weights[-1:]
-    return regression
+        return regression.fit(features, labels, sample_weight=weights)
 
 
 class NaiveBayesRegression:
@@ -289,7 +280,9 @@ class NaiveBayesRegression:
 
     def with_weights(self, weights: np.ndarray) -> "NaiveBayesRegression":
         """With the weights of a fitted one, (names + 1,), the intercept last."""
-        _with_weights(self.regression, weights)
+        fitted = self.regression
+        fitted.classes_, fitted.n_features_in_ = np.array([0, 1]), len(weights) - 1
+        fitted.coef_, fitted.intercept_ = weights[None, :-1], weights[-1:]
         return self
 
     def decision_function(self, counts: sparse.csr_matrix) -> np.ndarray:
@@ -420,24 +413,14 @@ def fit_soft(
 ) -> LogisticRegression:
     """A logistic regression on labels between 0 and 1, (texts,), or 0 and 1 themselves.
 
-    A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one. What
-    is minimized is what scikit-learn does, which would need each text twice, once a label.
+    A label of 0.8 counts as four fifths of a positive text and one fifth of a negative one.
     """
-    labels, texts = np.asarray(labels, dtype=float), len(labels)
-
-    def loss(weights):
-        inner, intercept = weights[:-1].astype(features.dtype), weights[-1]
-        logits = features @ inner + intercept
-        value = np.logaddexp(0, logits) - labels * logits
-        wrong = (expit(logits) - labels) / texts
-        slope = features.T @ wrong.astype(features.dtype) + inner / (C * texts)
-        return value.mean() + inner @ inner / (2 * C * texts), np.append(slope, wrong.sum())
-
-    start = np.zeros(features.shape[1] + 1)
-    options = {"maxiter": 200, "gtol": 1e-4}
-    with threadpool_limits(1):  # several threads wait for each other
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
-    return _with_weights(LogisticRegression(C=C), found.astype(features.dtype))
+    features, labels = sparse.csr_matrix(features), np.asarray(labels)
+    praised, blamed = np.flatnonzero(labels > 0), np.flatnonzero(labels < 1)
+    both = features[np.concatenate([praised, blamed])]  # one copy: they are large
+    target = np.repeat([1, 0], [len(praised), len(blamed)])
+    weights = np.concatenate([labels[praised], 1 - labels[blamed]])
+    return _fit_alone(LogisticRegression(C=C, max_iter=200), both, target, weights)
 
 
 def random_part(groups: np.ndarray, seed: int, share: float = 0.2) -> np.ndarray:
