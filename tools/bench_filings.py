@@ -102,9 +102,9 @@ def simulate(
     return max(free), most
 
 
-def bench_simulation(work: float = 0.11, read: float = 0.03) -> None:
+def bench_simulation(work: float = 0.14, read: float = 0.028) -> None:
     """Seconds and gain of more workers for 1.8 and 100 GB, from seconds a MB as measured here: of
-    158 MB of real text, three to four times as many in a worker as in the process that reads.
+    158 MB of real text, five times as many in a worker as in the process that reads.
     """
     print(f"simulated: {work} s of work and {read} s in one process a MB, parts of 4 MB")
     for gigabytes in (1.8, 100):

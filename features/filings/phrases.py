@@ -1,12 +1,12 @@
 """Step 2: phrases and vocabulary, from the filings before a date only."""
 
 import json
-from collections import Counter
 from dataclasses import astuple
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from data.checks import as_date
 from data.files import whole_file
@@ -57,19 +57,14 @@ def fit(
             client, work, names, function.__name__[1:].replace("_", " "), progress, *shared
         )
 
-    counts = Counter()
-    for found in each(_count_words):
-        counts.update(found)
-    if not counts:
+    words, counts = _sum_of_words(each(_count_words))
+    if not len(words):
         raise ValueError(
             f"no words in filings before {end:%Y-%m-%d}: the training period is empty; needs "
             "filings before it, so choose a later TRAINING_END"
         )
     least = min(settings.min_count, 5)  # a phrase cannot be more frequent than its words
-    words = sorted(
-        (word for word, count in counts.items() if count >= least),
-        key=lambda word: (-counts[word], word),
-    )
+    words = words[counts >= least].tolist()
     index = {word: position for position, word in enumerate(words)}
     tokens, joined = list(words), []
     rounds = []
@@ -96,7 +91,28 @@ def _training(name, folder, end):
 def _count_words(name, folder, end):
     words, tokens, _ = _training(name, folder, end)
     counts = np.bincount(tokens, minlength=len(words))
-    return {words[place]: int(counts[place]) for place in np.flatnonzero(counts)}
+    return pa.table({"word": words, "count": counts}).filter(pa.array(counts > 0))
+
+
+def _sum_of_words(parts):
+    """The words of all ``parts`` and their counts, the most frequent first, as arrays; added up
+    when as much is waiting as is there already.
+    """
+    total, waiting = pa.table({"word": pa.array([], "string"), "count": pa.array([], "int64")}), []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) > len(total):
+            total, waiting = _add_words([total, *waiting]), []
+    total = _add_words([total, *waiting])
+    words, counts = total["word"].to_numpy(), total["count"].to_numpy()
+    order = np.lexsort((words, -counts))
+    return words[order], counts[order]
+
+
+def _add_words(tables):
+    table = pa.concat_tables(tables).combine_chunks()  # a copy, aligned as Arrow's sums need it
+    total = table.group_by("word", use_threads=False).aggregate([("count", "sum")])
+    return pa.table({"word": total["word"], "count": total["count_sum"]})
 
 
 def _count_pairs(name, index, joined, folder, end):
