@@ -248,6 +248,23 @@ def test_every_pass_meets_each_review_once_with_its_label(pretrained):
     assert (seen[0][2] != seen[1][2]).any() and len(seen) == 2
 
 
+def test_reviews_with_true_labels_are_met_among_the_others(pretrained):
+    """Drawn by the same numbers as the labelled ones, the order of a pass would begin with them."""
+    met = []
+
+    class Kept:
+        def fit(self, inputs, labels, callbacks, **options):
+            met.extend(labels)
+            callbacks[0].values += [1.0]
+
+    for seed in range(3):
+        met.clear()
+        rows = np.arange(1000)
+        pretrained["fit_case"](Kept(), rows, rows, rows, 1, 1000, seed)
+        early = np.isin(met[:100], pretrained["subset"](100, seed, 1000)).mean()
+        assert early < 0.3
+
+
 def test_subsets_are_the_same_for_every_variant_and_nested_over_sizes(pretrained):
     subset = pretrained["subset"]
     small, large = subset(100, 1, 1000), subset(250, 1, 1000)
