@@ -27,8 +27,6 @@ PLAIN = {"’": "'", "‘": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "_
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 PLAIN |= dict.fromkeys(INVISIBLE, "") | {"\ufffd": " ", "\u00a0": " "}
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-BLANK = bytes([*range(10), *range(11, 32), 127]) + b"_"  # control characters, but no line end
-ASCII = bytes.maketrans(BLANK + b"`", b" " * len(BLANK) + b"'")
 CODEC = __name__  # of what lies beyond ASCII
 
 
@@ -56,6 +54,9 @@ def _plain(text):
     for character, plain in PLAIN.items():
         text = text.replace(character, plain)
     return CONTROL.sub(" ", unicodedata.normalize("NFKC", text))
+
+
+ASCII = bytes.maketrans(bytes(range(128)), "".join(map(_plain, map(chr, range(128)))).encode())
 
 
 @lru_cache(10_000)
