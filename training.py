@@ -206,16 +206,15 @@ def fit_arrays(
     does.
     """
     X, y, held_out = data
-    random, drawn, losses = np.random.default_rng(seed), [], defaultdict(list)
-    for _ in range(looks):
-        while sum(map(len, drawn)) < steps * batch_size:
-            drawn.append(random.permutation(len(y)))
-        rows, rest = np.split(np.concatenate(drawn), [steps * batch_size])
-        options = dict(batch_size=batch_size, shuffle=False, verbose=0)
-        kept = model.fit([x[rows] for x in X], y[rows], validation_data=held_out, **options)
+    random, losses = np.random.default_rng(seed), defaultdict(list)
+    samples = looks * steps * batch_size
+    passes = -(-samples // len(y))
+    order = np.concatenate([random.permutation(len(y)) for _ in range(passes)])[:samples]
+    options = dict(validation_data=held_out, batch_size=batch_size, shuffle=False, verbose=0)
+    for rows in order.reshape(looks, -1):
+        kept = model.fit([x[rows] for x in X], y[rows], **options)
         for name, values in kept.history.items():
             losses[name] += values
-        drawn = [rest]
     return dict(losses)
 
 
@@ -669,7 +668,7 @@ def cut_channels(channels: list, length: int) -> list:
 
 
 def channels_with_means(channels: list, length: int) -> np.ndarray:
-    """``cut_channels`` as one array, and beside each number its mean over the whole text.
+    """``truncate`` as one array, and beside each number its mean over the whole text.
 
     A network that reads a part of a text then knows what all of its words say. ``channels`` are
     arrays (words, n); the result, (texts, length, 2 n), float32, has zeros behind the last word.
