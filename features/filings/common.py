@@ -97,10 +97,11 @@ def gather(values: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> np.ndarr
     return values[np.repeat(shift, sizes) + np.arange(sizes.sum())]
 
 
-def read(path: str | Path) -> pa.Table:
-    """The table of a part."""
+def read(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """The table of a part: all of its columns, or some."""
     with pa.OSFile(str(path)) as file:
-        return ipc.open_file(file, options=ipc.IpcReadOptions(use_threads=False)).read_all()
+        table = ipc.open_file(file, options=ipc.IpcReadOptions(use_threads=False)).read_all()
+    return table.select(columns or table.column_names)
 
 
 def schema_of(path: str | Path) -> pa.Schema:

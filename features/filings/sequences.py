@@ -146,10 +146,7 @@ def load_sequences(
         )
     paths = [Path(folder) / "sequences" / part["sequences"] for part in manifest["parts"]]
     try:
-        tables = [read(path) for path in paths]
-        frame = pa.concat_tables(
-            [table.select(columns or table.column_names) for table in tables]
-        ).to_pandas()
+        frame = pa.concat_tables([read(path, columns) for path in paths]).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"a part of the sequences is absent or damaged ({error}), run: {COMMAND}"
