@@ -69,7 +69,7 @@ def fit(
     tokens, joined = list(words), []
     rounds = []
     for _ in range(2):
-        found = _phrases(_total(each(_count_pairs, index, joined)), tokens, settings)
+        found = _phrases(_sum_of_pairs(each(_count_pairs, index, joined)), tokens, settings)
         rounds.append(found)
         tokens += list(found["phrase"])
         joined = [*joined, found[["between", "first", "second"]].to_numpy()]
@@ -95,18 +95,24 @@ def _count_words(name, folder, end):
 
 
 def _sum_of_words(parts):
-    """The words of all ``parts`` and their counts, the most frequent first, as arrays; added up
-    when as much is waiting as is there already.
-    """
-    total, waiting = pa.table({"word": pa.array([], "string"), "count": pa.array([], "int64")}), []
-    for part in parts:
-        waiting.append(part)
-        if sum(map(len, waiting)) > len(total):
-            total, waiting = _add_words([total, *waiting]), []
-    total = _add_words([total, *waiting])
+    """The words of all ``parts`` and their counts, the most frequent first, as arrays."""
+    nothing = pa.table({"word": pa.array([], "string"), "count": pa.array([], "int64")})
+    total = _merged(parts, nothing, _add_words, len)
     words, counts = total["word"].to_numpy(), total["count"].to_numpy()
     order = np.lexsort((words, -counts))
     return words[order], counts[order]
+
+
+def _merged(parts, total, add_up, size):
+    """``total`` and all ``parts`` as ``add_up`` makes one of several; when as much is waiting as is
+    there already, by ``size``.
+    """
+    waiting = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(size, waiting)) > size(total):
+            total, waiting = add_up([total, *waiting]), []
+    return add_up([total, *waiting])
 
 
 def _add_words(tables):
@@ -204,25 +210,15 @@ def join(
     return tokens, size
 
 
-def _total(results):
-    """Sums of what ``_count_pairs`` returns for the parts; merged when as much is waiting as is
-    there already.
-    """
-    keys, counts = np.array([], dtype="int64"), np.array([], dtype="int64")
-    waiting, size, total = [], 0, 0
-    for part_keys, part_counts, part_size, part_total in results:
-        waiting.append((part_keys, part_counts))
-        size, total = size + part_size, total + part_total
-        if sum(len(part) for part, _ in waiting) > len(keys):
-            keys, counts = _add_up([(keys, counts), *waiting])
-            waiting = []
-    keys, counts = _add_up([(keys, counts), *waiting])
-    return keys, counts, size, total
+def _sum_of_pairs(parts):
+    """What ``_count_pairs`` returns for the ``parts``, added up."""
+    nothing = np.array([], dtype="int64")
+    return _merged(parts, (nothing, nothing, 0, 0), _add_pairs, lambda part: len(part[0]))
 
 
-def _add_up(parts):
-    keys = np.concatenate([keys for keys, _ in parts])
-    counts = np.concatenate([counts for _, counts in parts])
+def _add_pairs(parts):
+    keys, counts, sizes, totals = zip(*parts)
+    keys, counts = np.concatenate(keys), np.concatenate(counts)
     order = np.argsort(keys, kind="stable")  # merges: the keys of each part are in order
     keys = keys[order]
     first = np.flatnonzero(np.diff(keys, prepend=-1))  # no key is negative
@@ -232,7 +228,7 @@ def _add_up(parts):
     while len(keys) > MOST_PAIRS:
         keys, counts = keys[counts > rarest], counts[counts > rarest]
         rarest += 1
-    return keys, counts
+    return keys, counts, sum(sizes), sum(totals)
 
 
 def _phrases(counted, tokens, settings):
